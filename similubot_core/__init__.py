@@ -1,0 +1,75 @@
+"""SimiluBot's core: any tracker, any sink. It knows no tool, no screen and no host."""
+
+from similubot_core.cancel import CancelToken
+from similubot_core.descriptors import (
+    Check,
+    CommandContext,
+    CommandSpec,
+    ConverterSpec,
+    DownloaderSpec,
+    Sink,
+    SinkContext,
+    SinkSpec,
+    TrackerSpec,
+    UploaderSpec,
+)
+from similubot_core.errors import (
+    Cancelled,
+    PluginError,
+    SettingsError,
+    SimilubotError,
+    StageError,
+    UsageError,
+)
+from similubot_core.hookspecs import hookimpl
+from similubot_core.progress import (
+    KEEP,
+    ProgressCallback,
+    ProgressInfo,
+    ProgressStatus,
+    ProgressTracker,
+)
+from similubot_core.rate import RateMeter
+from similubot_core.settings import Settings
+from similubot_core.stages import (
+    ConversionRequest,
+    Converter,
+    Downloader,
+    StageContext,
+    Uploader,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "KEEP",
+    "CancelToken",
+    "Cancelled",
+    "Check",
+    "CommandContext",
+    "CommandSpec",
+    "ConversionRequest",
+    "Converter",
+    "ConverterSpec",
+    "Downloader",
+    "DownloaderSpec",
+    "PluginError",
+    "ProgressCallback",
+    "ProgressInfo",
+    "ProgressStatus",
+    "ProgressTracker",
+    "RateMeter",
+    "Settings",
+    "SettingsError",
+    "SimilubotError",
+    "Sink",
+    "SinkContext",
+    "SinkSpec",
+    "StageContext",
+    "StageError",
+    "TrackerSpec",
+    "Uploader",
+    "UploaderSpec",
+    "UsageError",
+    "hookimpl",
+]

@@ -1,0 +1,249 @@
+"""A child process: run, read to the end, stopped when asked, and always waited for.
+
+It needs POSIX (Linux, macOS): pipes are watched with `selectors` in the calling thread, so that no
+thread is left behind, and the child has a process group of its own, so that its children end too.
+"""
+
+import codecs
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from similubot_core.cancel import CancelToken
+from similubot_core.errors import StageError
+
+GRACE_SECONDS = 1.0
+"""How long a child may take to end by itself after SIGTERM before it is killed. Together with the
+poll it keeps the promise that a cancel is obeyed within 2 seconds."""
+POLL_SECONDS = 0.1
+TAIL_CHARACTERS = 16_384
+LONGEST_LINE = 65_536
+
+
+class ProgramMissing(StageError):  # noqa: N818
+    """The program is not installed, or may not be run."""
+
+
+class ProcessStalled(StageError):  # noqa: N818
+    """The child printed nothing for longer than `stall_timeout`, or ran over `time_limit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessResult:
+    """How a child process ended.
+
+    Attributes:
+        returncode: Its exit status; negative for the signal that ended it.
+        stdout_tail: The last 16,384 characters or fewer of what it printed on stdout.
+        stderr_tail: The same of stderr.
+    """
+
+    returncode: int
+    stdout_tail: str
+    stderr_tail: str
+
+
+class LineSplitter:
+    r"""Makes lines out of output that is cut anywhere.
+
+    A line ends at ``\n`` or ``\r`` (progress lines are redrawn with it) and is handed on without
+    it. Bytes that are not UTF-8 become U+FFFD. A line over 65,536 characters is handed on in
+    pieces, so memory is bounded. Empty lines are left out.
+
+    Args:
+        on_line: Gets each line.
+    """
+
+    def __init__(self, on_line: Callable[[str], object]) -> None:
+        self._on_line = on_line
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._rest = ""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes, and hand on the lines that they end."""
+        self._take(self._decoder.decode(data))
+
+    def close(self) -> None:
+        """Hand on what is left, as the last line."""
+        self._take(self._decoder.decode(b"", final=True))
+        rest, self._rest = self._rest, ""
+        if rest:
+            self._on_line(rest)
+
+    def _take(self, text: str) -> None:
+        *lines, self._rest = re.split(r"[\r\n]", self._rest + text)
+        for line in lines:
+            if line:
+                self._on_line(line)
+        while len(self._rest) > LONGEST_LINE:
+            self._on_line(self._rest[:LONGEST_LINE])
+            self._rest = self._rest[LONGEST_LINE:]
+
+
+class _Stream:
+    """One of the child's two outputs: to lines, to the one who wants its bytes, and its tail."""
+
+    def __init__(
+        self, on_line: Callable[[str], object] | None, on_bytes: Callable[[bytes], object] | None
+    ) -> None:
+        self._lines = LineSplitter(on_line) if on_line else None
+        self._on_bytes = on_bytes
+        self._tail = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._tail += data
+        del self._tail[:-TAIL_CHARACTERS]
+        if self._on_bytes:
+            self._on_bytes(data)
+        if self._lines:
+            self._lines.feed(data)
+
+    def close(self) -> str:
+        if self._lines:
+            self._lines.close()
+        return self._tail.decode("utf-8", errors="replace")
+
+
+def run_process(
+    argv: Sequence[str | Path],
+    *,
+    cancel: CancelToken,
+    on_line: Callable[[str], object] | None = None,
+    on_stdout: Callable[[bytes], object] | None = None,
+    on_stderr: Callable[[bytes], object] | None = None,
+    stall_timeout: float | None = None,
+    time_limit: float | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> ProcessResult:
+    """Run a program to its end, its output read as it comes. No shell is involved.
+
+    Everything given is called in this thread: `on_line` with each line of both outputs (a tracker's
+    `parse_output`), `on_stdout` and `on_stderr` with the bytes as they come. When one of them
+    raises, the child is stopped and the exception goes on.
+
+    Args:
+        argv: The program and its arguments.
+        cancel: When set, the child's process group gets SIGTERM, and SIGKILL a second later.
+        on_line: Called with each line of stdout and of stderr.
+        on_stdout: Called with the bytes of stdout as they come.
+        on_stderr: Called with the bytes of stderr as they come.
+        stall_timeout: Seconds without any output after which it is stopped; None never does.
+        time_limit: Seconds after which it is stopped in any case; None never does.
+        cwd: The folder it runs in; None is this process's.
+        env: Its environment; None is this process's.
+        clock: Returns seconds that only grow.
+
+    Raises:
+        ProgramMissing: It is not there or may not be run.
+        Cancelled: `cancel` was set.
+        ProcessStalled: `stall_timeout` or `time_limit` was reached.
+    """
+    cancel.raise_if_cancelled()
+    program = Path(argv[0]).name
+    try:
+        child = subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+            bufsize=0,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"The program {program} was not found; install it.") from error
+    except (OSError, ValueError) as error:
+        raise ProgramMissing(f"The program {program} could not be started: {error}.") from error
+    stdout, stderr = _Stream(on_line, on_stdout), _Stream(on_line, on_stderr)
+    try:
+        _read(child, stdout, stderr, cancel, stall_timeout, time_limit, clock)
+    except BaseException:
+        stop_process(child)
+        raise
+    finally:
+        for pipe in (child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+    return ProcessResult(child.wait(), stdout.close(), stderr.close())
+
+
+def _read(
+    child: "subprocess.Popen[bytes]",
+    stdout: _Stream,
+    stderr: _Stream,
+    cancel: CancelToken,
+    stall_timeout: float | None,
+    time_limit: float | None,
+    clock: Callable[[], float],
+) -> None:
+    """Feed both outputs until both end, or the child has ended and says nothing more.
+
+    The second is for a child that leaves a daemon behind which holds the pipes open, as mega-get
+    does with MEGAcmd's server.
+    """
+    program = Path(os.fsdecode(child.args[0] if isinstance(child.args, list) else "")).name
+    began = last_output = clock()
+    with selectors.DefaultSelector() as selector:
+        for pipe, stream in ((child.stdout, stdout), (child.stderr, stderr)):
+            if pipe:
+                selector.register(pipe, selectors.EVENT_READ, stream)
+        while True:
+            ended = child.poll() is not None
+            if not selector.get_map():
+                if ended:
+                    return
+                cancel.wait(POLL_SECONDS / 10)
+                ready = []
+            else:
+                ready = selector.select(0 if ended else POLL_SECONDS)
+            for key, _ in ready:
+                data = _read_some(key.fileobj)
+                if data:
+                    last_output = clock()
+                    key.data.feed(data)
+                else:
+                    selector.unregister(key.fileobj)
+            if ended and not ready:
+                return
+            cancel.raise_if_cancelled()
+            now = clock()
+            if stall_timeout is not None and now - last_output > stall_timeout:
+                raise ProcessStalled(f"{program} said nothing for {stall_timeout:g} s; try again.")
+            if time_limit is not None and now - began > time_limit:
+                raise ProcessStalled(f"{program} took longer than the limit of {time_limit:g} s.")
+
+
+def _read_some(pipe: "int | IO[bytes] | object") -> bytes:
+    fileno = pipe if isinstance(pipe, int) else pipe.fileno()  # type: ignore[attr-defined]
+    return os.read(fileno, 65_536)
+
+
+def stop_process(child: "subprocess.Popen[bytes]", grace: float = GRACE_SECONDS) -> int:
+    """End a child that was started in a session of its own, with all its children, and wait for it.
+
+    SIGTERM first, SIGKILL after `grace` seconds. Returns its exit status.
+    """
+    _signal_group(child, signal.SIGTERM)
+    try:
+        child.wait(grace)
+    except subprocess.TimeoutExpired:
+        _signal_group(child, signal.SIGKILL)
+    return child.wait()
+
+
+def _signal_group(child: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    if child.poll() is None:
+        try:
+            os.killpg(child.pid, number)
+        except (ProcessLookupError, PermissionError):
+            child.send_signal(number)

@@ -1,0 +1,292 @@
+"""ProgressInfo, what is known of an operation now, and ProgressTracker, which tells its callbacks.
+
+What holds for every operation (the rules that `similubot_testkit.rules` tests over any tracker):
+
+1. STARTING comes first; exactly one of COMPLETED, FAILED, CANCELLED comes last, and nothing after.
+2. The percentage is within 0 to 100 and never falls; 100 comes only with COMPLETED.
+3. Speed and ETA are never negative, NaN or infinite; unknown is None.
+4. A callback that raises is logged and the others still run; a slow one cannot slow the work.
+5. Text from a file name, a tag or a server is never taken for a status.
+6. A tracker is safe to update from any thread.
+"""
+
+import enum
+import math
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType, TracebackType
+from typing import Literal, Self
+
+from similubot_core.delivery import Delivery
+from similubot_core.errors import Cancelled, SimilubotError
+
+HIGHEST_UNFINISHED = 99.99
+"""The percentage shown at most while the result is not checked yet."""
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class ProgressStatus(enum.Enum):
+    """Where an operation stands. The values are what JSON carries."""
+
+    STARTING = "starting"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing comes after this status."""
+        return self not in (ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressInfo:
+    """What is known of one operation at one moment.
+
+    Attributes:
+        operation: What is being done, for people: "MEGA Download".
+        status: Where it stands.
+        percentage: 0 to 100; 100 only with COMPLETED.
+        current_size: Bytes done so far; None when unknown.
+        total_size: Bytes in all; None when unknown.
+        speed: Bytes per second; None when unknown.
+        eta: Seconds to the end; None when unknown.
+        message: A sentence for people, maybe empty. It can hold text from outside (a file's name).
+        details: What only this kind of operation has, such as FFmpeg's ``speed_factor``;
+            values are what JSON can carry.
+        timestamp: When this was so, in seconds since the epoch.
+    """
+
+    operation: str
+    status: ProgressStatus
+    percentage: float = 0.0
+    current_size: int | None = None
+    total_size: int | None = None
+    speed: float | None = None
+    eta: float | None = None
+    message: str = ""
+    details: Mapping[str, object] = field(default_factory=dict, hash=False)
+    timestamp: float = field(default_factory=time.time)
+
+    def as_dict(self) -> dict[str, object]:
+        """The fields by name, as JSON can carry them (`status` as its value)."""
+        values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "status": self.status.value, "details": dict(self.details)}
+
+
+ProgressCallback = Callable[[ProgressInfo], None]
+"""Called with each new state. It may be called from any thread, never twice at once."""
+
+
+class Keep(enum.Enum):
+    """The type of `KEEP`, which leaves a value as it is where None means unknown."""
+
+    KEEP = "keep"
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP: Literal[Keep.KEEP] = Keep.KEEP
+
+
+class ProgressTracker(ABC):
+    """The state of one operation; tells its callbacks what is new, and holds the rules.
+
+    A subclass adds what a tool's output means (`parse_output`), or a method that counts a transfer.
+    Every method may be called from any thread. What comes after the end is ignored.
+
+    As a context manager it starts the operation, and ends it when the block did not: an exception
+    fails it (with its sentence, where it carries one), `Cancelled` or an interrupt cancels it, and
+    a block that just falls through fails too, since nothing was checked.
+
+    Args:
+        operation: The operation's name for people, such as "MEGA Download".
+    """
+
+    def __init__(self, operation: str) -> None:
+        self._lock = threading.RLock()
+        self._deliveries: tuple[Delivery[ProgressInfo], ...] = ()
+        self._started = False
+        self._info = ProgressInfo(operation, ProgressStatus.STARTING, details=_NOTHING)
+
+    @property
+    def operation(self) -> str:
+        """The operation's name for people."""
+        return self._info.operation
+
+    def add_callback(self, callback: ProgressCallback) -> None:
+        """Have `callback` told of every change of status and the newest state otherwise.
+
+        It runs in the thread that updates the tracker. One that is seen to be slow (over 50 ms) is
+        moved to a thread of its own, where it gets the newest state. One that raises is logged.
+        Added twice, it is still told once.
+        """
+        with self._lock:
+            if all(delivery.callback != callback for delivery in self._deliveries):
+                self._deliveries = (*self._deliveries, Delivery(callback))
+
+    def remove_callback(self, callback: ProgressCallback) -> None:
+        """Tell `callback` nothing more. One that was never added is no error."""
+        with self._lock:
+            self._deliveries = tuple(d for d in self._deliveries if d.callback != callback)
+
+    def get_current_progress(self) -> ProgressInfo:
+        """The newest state. Before `start` it is STARTING with nothing known."""
+        return self._info
+
+    def start(self, message: str = "") -> None:
+        """Begin: tell the callbacks STARTING. Does nothing when called again or after the end."""
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+            self._set(replace(self._info, message=message, timestamp=time.time()), keep=True)
+        self._flush()
+
+    def update(
+        self,
+        percentage: float | None = None,
+        current_size: int | None = None,
+        total_size: int | Keep | None = KEEP,
+        speed: float | Keep | None = KEEP,
+        eta: float | Keep | None = KEEP,
+        message: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """Say how far the operation is. Starts it where `start` was not called.
+
+        Args:
+            percentage: 0 to 100; None computes it from the sizes when both are known, else leaves
+                it. It is held below 100 until `complete`, and never falls.
+            current_size: Bytes done; None leaves it.
+            total_size: Bytes in all; None is unknown.
+            speed: Bytes per second; None is unknown.
+            eta: Seconds to the end; None is unknown.
+            message: A sentence for people; None leaves it.
+            details: Replaces the details; None leaves them.
+
+        A number that cannot be (NaN, infinite, negative) counts as unknown.
+        """
+        self.start()
+        with self._lock:
+            last = self._info
+            if last.status.is_final:
+                return
+            current = last.current_size if current_size is None else _size(current_size)
+            total = last.total_size if isinstance(total_size, Keep) else _size(total_size)
+            if percentage is None and current is not None and total:
+                percentage = 100.0 * current / total
+            self._set(
+                ProgressInfo(
+                    last.operation,
+                    ProgressStatus.IN_PROGRESS,
+                    _percentage(percentage, last.percentage),
+                    current,
+                    total,
+                    last.speed if isinstance(speed, Keep) else _finite(speed),
+                    last.eta if isinstance(eta, Keep) else _finite(eta),
+                    last.message if message is None else message,
+                    last.details if details is None else MappingProxyType(dict(details)),
+                ),
+                keep=last.status is not ProgressStatus.IN_PROGRESS,
+            )
+        self._flush()
+
+    def complete(self, message: str = "") -> None:
+        """End well: 100 %. Call it only once the result was checked."""
+        self._end(ProgressStatus.COMPLETED, message)
+
+    def fail(self, message: str) -> None:
+        """End badly; `message` is the sentence for people: what happened and what to do."""
+        self._end(ProgressStatus.FAILED, message)
+
+    def cancel(self, message: str = "Cancelled.") -> None:
+        """End because someone asked for it."""
+        self._end(ProgressStatus.CANCELLED, message)
+
+    @abstractmethod
+    def parse_output(self, text: str) -> bool:
+        """Read what the tool printed: one whole line or more, with or without the line ends.
+
+        Any text at all leaves it without an exception. A program's output in pieces that end
+        anywhere is made into lines by `similubot_core.process.LineSplitter`.
+
+        Returns:
+            Whether the text said something about progress.
+        """
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, (Cancelled, KeyboardInterrupt)):
+            self.cancel()
+        elif isinstance(error, SimilubotError):
+            self.fail(error.message)
+        elif error is not None:
+            self.fail(f"{self.operation} stopped on an unexpected error ({type(error).__name__}).")
+        else:
+            self.fail(f"{self.operation} ended without a result that could be checked.")
+
+    def _end(self, status: ProgressStatus, message: str) -> None:
+        self.start()
+        with self._lock:
+            last = self._info
+            if last.status.is_final:
+                return
+            completed = status is ProgressStatus.COMPLETED
+            total = last.total_size if last.total_size is not None else last.current_size
+            self._set(
+                replace(
+                    last,
+                    status=status,
+                    percentage=100.0 if completed else last.percentage,
+                    current_size=total if completed else last.current_size,
+                    total_size=total if completed else last.total_size,
+                    speed=None,
+                    eta=0.0 if completed else None,
+                    message=message,
+                    timestamp=time.time(),
+                ),
+                keep=True,
+            )
+        self._flush()
+
+    def _set(self, info: ProgressInfo, *, keep: bool) -> None:
+        """Store the state and queue it in order; called under the lock, so it calls nobody."""
+        self._info = info
+        for delivery in self._deliveries:
+            delivery.put(info, keep=keep)
+
+    def _flush(self) -> None:
+        for delivery in self._deliveries:
+            delivery.flush()
+
+
+def _finite(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value) or value < 0:
+        return None
+    return float(value)
+
+
+def _size(value: float | None) -> int | None:
+    value = _finite(value)
+    return None if value is None else int(value)
+
+
+def _percentage(value: float | None, last: float) -> float:
+    if value is None or math.isnan(value):
+        return last
+    return max(last, min(float(value), HIGHEST_UNFINISHED))

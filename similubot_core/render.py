@@ -1,0 +1,114 @@
+"""What people read: bars, percentages, sizes, speeds and durations, the same in every sink."""
+
+import math
+import re
+import unicodedata
+
+from similubot_core.progress import ProgressInfo, ProgressStatus
+
+UNKNOWN = "unknown"
+FULL, EMPTY = "█", "░"
+EIGHTHS = "▏▎▍▌▋▊▉"
+
+MARKS = {
+    ProgressStatus.STARTING: "⏳",
+    ProgressStatus.IN_PROGRESS: "⏳",
+    ProgressStatus.COMPLETED: "✅",
+    ProgressStatus.FAILED: "❌",
+    ProgressStatus.CANCELLED: "🚫",
+}
+"""The mark that stands for each status."""
+
+
+def bar(percentage: float, length: int = 20) -> str:
+    """A bar of `length` characters; its last filled one shows eighths (0.625 % at 20).
+
+    It is full only at 100 and empty only at 0 to the nearest eighth below.
+    """
+    length = max(1, length)
+    share = min(max(percentage, 0.0), 100.0) / 100.0 if math.isfinite(percentage) else 0.0
+    eighths = int(share * length * 8 + 1e-9)
+    full, rest = divmod(eighths, 8)
+    part = EIGHTHS[rest - 1] if rest else ""
+    return FULL * full + part + EMPTY * (length - full - len(part))
+
+
+def percent(percentage: float) -> str:
+    """ "60.5%"; rounded down, so that "100.0%" is never shown of something unfinished."""
+    if not math.isfinite(percentage):
+        return UNKNOWN
+    return f"{math.floor(min(max(percentage, 0.0), 100.0) * 10 + 1e-9) / 10:.1f}%"
+
+
+def size(count: float | None) -> str:
+    """Bytes as "512.3 MB" (1 MB = 1,048,576 bytes, as MEGA counts); None is "unknown"."""
+    if count is None or not math.isfinite(count) or count < 0:
+        return UNKNOWN
+    if count < 1024:
+        return f"{int(count)} B"
+    value, unit = float(count), "B"
+    for unit in ("KB", "MB", "GB", "TB"):  # noqa: B007  (the last unit reached is wanted)
+        value /= 1024
+        if value < 1023.95:
+            break
+    return f"{value:.1f} {unit}"
+
+
+def sizes(info: ProgressInfo) -> str:
+    """ "512.3 MB / 847.2 MB", "512.3 MB" while the total is unknown, or "unknown"."""
+    if info.current_size is None and info.total_size is None:
+        return UNKNOWN
+    if info.total_size is None:
+        return size(info.current_size)
+    return f"{size(info.current_size)} / {size(info.total_size)}"
+
+
+def speed(bytes_per_second: float | None) -> str:
+    """ "2.4 MB/s"; None is "unknown"."""
+    text = size(bytes_per_second)
+    return text if text == UNKNOWN else f"{text}/s"
+
+
+def duration(seconds: float | None) -> str:
+    """ "2m 18s", "1h 5m", "3d 4h"; None is "unknown"."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return UNKNOWN
+    left = round(seconds)
+    if left < 60:
+        return f"{left}s"
+    if left < 3600:
+        return f"{left // 60}m {left % 60}s"
+    if left < 86_400:
+        return f"{left // 3600}h {left % 3600 // 60}m"
+    return f"{left // 86_400}d {left % 86_400 // 3600}h"
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Text from outside as one printable line of at most `limit` characters.
+
+    Control characters, line ends and the marks that turn the writing direction around become
+    blanks, so that a file's name can neither move a terminal's cursor nor hide its ending.
+    """
+    kept = "".join(" " if unicodedata.category(c) in _UNPRINTABLE else c for c in text[: limit * 4])
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def shown_source(source: str) -> str:
+    """A source as it may be shown and logged.
+
+    Of a link, what can be secret is cut: a user and password before the host, the query and the
+    fragment, which is the key of a MEGA link (``/file/H#K`` as well as the old ``#!H!K``).
+    """
+    source = one_line(source, 300)
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?([^?#]*)([?#].*)?$", source)
+    if match is None:
+        return source
+    scheme, address, rest = match.groups()
+    old_style = re.match(r"#(F?!|P!)([\w-]{0,8})", rest or "")
+    if old_style:
+        return f"{scheme}{address}#{old_style[1]}{old_style[2]}…"
+    return f"{scheme}{address}{'…' if rest else ''}"
