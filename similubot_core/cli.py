@@ -1,2 +1,134 @@
-def main() -> int:
-    return 0
+"""The `similubot` command line: finds the plugins, then runs the command that was typed."""
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from similubot_core.descriptors import CommandContext, CommandSpec, Plugins
+from similubot_core.errors import Cancelled, SimilubotError, UsageError
+from similubot_core.plugins import load_from_environment
+from similubot_core.settings import Settings
+
+DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0 done, 1 failed, 2 wrong usage, 130 cancelled. Errors are one sentence on stderr; a traceback
+    comes only with ``--debug``.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in _own(arguments)
+    try:
+        return _run(arguments)
+    except Cancelled as error:
+        return _tell(error.message, CANCELLED, debug)
+    except UsageError as error:
+        return _tell(error.message, WRONG_USAGE, debug)
+    except SimilubotError as error:
+        return _tell(error.message, FAILED, debug)
+    except KeyboardInterrupt:
+        return _tell("Cancelled.", CANCELLED, debug)
+    except BrokenPipeError:
+        # The reader of our output is gone, as with `| head`: nothing is left to tell it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # noqa: BLE001  (the last one to turn it into a sentence)
+        sentence = f"Something unexpected happened ({type(error).__name__}); --debug shows where."
+        return _tell(sentence, FAILED, debug)
+
+
+def _run(arguments: list[str]) -> int:
+    common = _common_options()
+    own = _own(arguments)
+    options, rest = common.parse_known_args(own)
+    rest += arguments[len(own) :]
+    _set_up_logging(debug=options.debug)
+    plugins = load_from_environment(none=options.no_plugins)
+    commands = {spec.name: spec for spec in plugins.all(CommandSpec)}
+    if rest[:1] == ["--version"]:
+        print(f"similubot {plugins.records[0].version}")  # noqa: T201
+        return DONE
+    if not rest or rest[0] in ("-h", "--help"):
+        print(_help(common, plugins))  # noqa: T201
+        return DONE if rest else WRONG_USAGE
+    name, *typed = rest
+    if name not in commands:
+        plugins.get(CommandSpec, name)  # says which there are
+    spec = commands[name]
+    parser = argparse.ArgumentParser(
+        prog=f"similubot {name}", description=spec.summary, parents=[common], allow_abbrev=False
+    )
+    spec.configure(parser)
+    try:
+        parsed = parser.parse_args(typed)
+    except SystemExit as ending:  # argparse has said what is wrong, or shown the help
+        return WRONG_USAGE if ending.code else DONE
+    settings = Settings(options.config, look_around=True)
+    return spec.run(parsed, CommandContext(plugins, settings, options.debug))
+
+
+def _own(arguments: list[str]) -> list[str]:
+    """The arguments before ``--``; what follows belongs to a watched command."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _common_options() -> argparse.ArgumentParser:
+    """The options that may stand before or after the command's name."""
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="settings that win over others")
+    common.add_argument("--no-plugins", action="store_true", help="load no plugin at all")
+    common.add_argument("--debug", action="store_true", help="show tracebacks and the log")
+    return common
+
+
+def _help(common: argparse.ArgumentParser, plugins: Plugins) -> str:
+    commands = plugins.all(CommandSpec)
+    width = max(len(spec.name) for spec in commands)
+    listed = "\n".join(f"  {spec.name.ljust(width)}  {spec.summary}" for spec in commands)
+    parser = argparse.ArgumentParser(
+        prog="similubot",
+        usage="similubot [options] COMMAND …",
+        description="Any tracker, any sink: live progress of downloads, conversions and uploads.",
+        epilog=f"commands (similubot COMMAND --help says more):\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    parser.add_argument("--version", action="store_true", help="show the version")
+    return parser.format_help().rstrip()
+
+
+def _tell(sentence: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"similubot: {sentence}", file=sys.stderr)  # noqa: T201
+    return status
+
+
+class _OneLine(logging.Formatter):
+    """A log record as one line, an exception as its name and text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        told = f" ({type(error).__name__}: {error})" if error is not None else ""
+        return f"similubot: {record.getMessage()}{told}"
+
+
+def _set_up_logging(*, debug: bool) -> None:
+    """Warnings as one line each on stderr; with ``--debug`` everything, with tracebacks."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        if debug
+        else _OneLine()
+    )
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -83,6 +83,7 @@ class SinkSpec:
         name: What ``--sink`` takes; lower case, unique among all plugins.
         summary: One line for people.
         factory: Opens one; raises `UsageError` for a target that it does not take.
+        for_terminal: Whether it is the one to take where a person sits at a terminal.
         settings: The dataclass of its table in similubot.toml; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
     """
@@ -90,6 +91,7 @@ class SinkSpec:
     name: str
     summary: str
     factory: Callable[[SinkContext], Sink]
+    for_terminal: bool = False
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
 
@@ -123,6 +125,7 @@ class ConverterSpec:
         name: Lower case, unique among all converters.
         summary: One line for people, such as "AAC sound in an .m4a file".
         factory: Makes one from the settings.
+        suffix: The ending of the files it makes, such as ".m4a"; "" when that varies.
         bitrates: The lowest and the highest bitrate it takes, in kilobits per second; None when it
             takes none.
         settings: The dataclass of its table in similubot.toml; None is no settings.
@@ -132,6 +135,7 @@ class ConverterSpec:
     name: str
     summary: str
     factory: Callable[[Settings], Converter]
+    suffix: str = ""
     bitrates: tuple[int, int] | None = None
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None

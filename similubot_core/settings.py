@@ -1,6 +1,7 @@
 """Settings: similubot.toml, a table for each plugin, and environment variables that win."""
 
 import dataclasses
+import functools
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -40,35 +41,34 @@ class Settings:
     file named by ``--config``, else from similubot.toml in the current folder, else from
     similubot.toml in the user's config folder, else the dataclass's default.
 
+    The files are read when a table is first asked for, so that commands that need none work
+    whatever is in them.
+
     Args:
-        files: The files as read, the winning one first.
+        config: A file that must be there and wins over the others; None is none.
         environ: The environment; None is this process's.
+        look_around: Whether the current folder and the user's config folder are looked into.
     """
 
     def __init__(
-        self, files: Iterable[_File] = (), environ: Mapping[str, str] | None = None
+        self,
+        config: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        look_around: bool = False,
     ) -> None:
-        self._files = tuple(files)
+        self._config = config
         self._environ = os.environ if environ is None else environ
+        self._look_around = look_around
 
-    @classmethod
-    def load(
-        cls, config: Path | None = None, environ: Mapping[str, str] | None = None
-    ) -> "Settings":
-        """Read the files that are there.
-
-        Args:
-            config: A file that must be there and wins over the others; None is none.
-            environ: The environment; None is this process's.
-
-        Raises:
-            SettingsError: A file cannot be read or is not TOML.
-        """
-        paths = [Path(FILE_NAME), user_folder() / FILE_NAME]
-        found = [_read_file(path) for path in paths if path.is_file()]
-        if config is not None:
-            found.insert(0, _read_file(config))
-        return cls(found, environ)
+    @functools.cached_property
+    def _files(self) -> list[_File]:
+        """The files that are there, the winning one first."""
+        found = [] if self._config is None else [_read_file(self._config)]
+        if self._look_around:
+            paths = [Path(FILE_NAME), user_folder() / FILE_NAME]
+            found += [_read_file(path) for path in paths if path.is_file()]
+        return found
 
     def table(self, schema: type[T]) -> T:
         """One plugin's settings, checked.

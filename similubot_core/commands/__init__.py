@@ -1,0 +1,1 @@
+"""The commands that the core brings; each is a module with `configure` and `run`."""

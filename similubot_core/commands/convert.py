@@ -1,0 +1,75 @@
+"""`similubot convert`: one source in, a link or a file out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from similubot_core import render
+from similubot_core.cancel import CancelToken
+from similubot_core.commands.sink_options import add_sink_option, open_sinks
+from similubot_core.descriptors import CommandContext
+from similubot_core.errors import Cancelled, SimilubotError
+from similubot_core.foreground import run_in_foreground
+from similubot_core.pipeline import JobResult, plan_job, run_job
+from similubot_core.sinks import write_event
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `similubot convert`."""
+    parser.add_argument("source", metavar="SOURCE", help="a link that a plugin takes, or a file")
+    parser.add_argument("--bitrate", type=int, metavar="KBPS", help="kilobits per second, e.g. 128")
+    parser.add_argument(
+        "--to", metavar="NAME[=TARGET]", help="upload the result, e.g. catbox, or folder=DIR"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="the file to write, or a folder to write it into",
+    )
+    add_sink_option(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def run(arguments: argparse.Namespace, context: CommandContext) -> int:
+    """Run the job; prints the link or the path on stdout.
+
+    With ``--json`` the last line is the event "result" or "error", whatever happens.
+    """
+    try:
+        result = _convert(arguments, context)
+    except SimilubotError as error:
+        if arguments.json:
+            cancelled = isinstance(error, Cancelled)
+            write_event(sys.stdout, "error", {"message": error.message, "cancelled": cancelled})
+        raise
+    if arguments.json:
+        write_event(sys.stdout, "result", asdict(result))
+    else:
+        print(result.result)  # noqa: T201
+    return 0
+
+
+def _convert(arguments: argparse.Namespace, context: CommandContext) -> JobResult:
+    job = plan_job(
+        context.plugins,
+        context.settings,
+        arguments.source,
+        bitrate=arguments.bitrate,
+        to=arguments.to,
+        output=arguments.output,
+    )
+    wanted: Sequence[str] = arguments.sink or ()
+    if arguments.json:
+        wanted = ("json", *wanted)
+    with ExitStack() as stack:
+        title = render.shown_source(arguments.source)
+        sinks = open_sinks(stack, context, wanted, title)
+
+        def work(token: CancelToken) -> JobResult:
+            return run_job(job, cancel=token, callbacks=tuple(sink.show for sink in sinks))
+
+        return run_in_foreground(work)

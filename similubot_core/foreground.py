@@ -1,0 +1,49 @@
+"""Work in the foreground of a terminal: Ctrl-C and SIGTERM set the cancel token."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from similubot_core.cancel import CancelToken
+
+T = TypeVar("T")
+
+
+def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
+    """Call `work` with a token that SIGINT and SIGTERM set; return what it returns.
+
+    The work runs in a thread, so that a signal is never held up by a read that blocks; this (the
+    main) thread waits for it. Handlers are put back afterwards.
+
+    Raises:
+        Cancelled: As the work raises it once the token is set.
+    """
+    token = CancelToken()
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            outcome.append(work(token))
+        except BaseException as error:  # noqa: BLE001  (raised again in the waiting thread)
+            failure.append(error)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        token.cancel()
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    thread = threading.Thread(target=target, name="similubot-work")
+    try:
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.2)  # short, so that the handler gets its turn on every platform
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if failure:
+        raise failure[0]
+    return outcome[0]

@@ -1,0 +1,61 @@
+"""The two sinks that need nothing but a stream: plain lines for people, JSON lines for programs."""
+
+import json
+import sys
+from typing import TextIO
+
+from similubot_core import render
+from similubot_core.descriptors import SinkContext
+from similubot_core.errors import UsageError
+from similubot_core.pace import PacedSink
+from similubot_core.progress import ProgressInfo, ProgressStatus
+
+LINES_INTERVAL = 2.0
+JSON_INTERVAL = 0.1
+
+
+def open_lines_sink(context: SinkContext) -> PacedSink:
+    """A plain line on stderr every 2 seconds, and one for each change of status."""
+    stream = _stream(context.target, "lines", default="stderr")
+    return PacedSink(lambda info: print(line(info), file=stream, flush=True), LINES_INTERVAL)
+
+
+def open_json_sink(context: SinkContext) -> PacedSink:
+    """A JSON object a line (the target says where: stdout, else stderr), at most 10 a second."""
+    stream = _stream(context.target, "json", default="stdout")
+    return PacedSink(lambda info: write_event(stream, "progress", info.as_dict()), JSON_INTERVAL)
+
+
+def write_event(stream: TextIO, event: str, values: dict[str, object]) -> None:
+    """Write one JSON object on one line, with ``"event"`` first."""
+    # A detail that JSON does not know is shown as text; NaN is no JSON and cannot come in.
+    stream.write(json.dumps({"event": event, **values}, default=str) + "\n")
+    stream.flush()
+
+
+def line(info: ProgressInfo) -> str:
+    """One state as one line: ``⏳ MEGA Download  60.5%  512.3 MB / 847.2 MB  ETA 2m 18s``.
+
+    What is not known is left out, but for the ETA of something in progress.
+    """
+    parts = [f"{render.MARKS[info.status]} {render.one_line(info.operation)}"]
+    if info.status is not ProgressStatus.STARTING:
+        parts.append(render.percent(info.percentage))
+    if info.current_size is not None or info.total_size is not None:
+        parts.append(render.sizes(info))
+    if info.speed is not None:
+        parts.append(render.speed(info.speed))
+    if info.status is ProgressStatus.IN_PROGRESS:
+        parts.append(f"ETA {render.duration(info.eta)}")
+    if info.message:
+        parts.append(render.one_line(info.message))
+    return "  ".join(parts)
+
+
+def _stream(target: str | None, sink: str, *, default: str) -> TextIO:
+    name = target or default
+    if name == "stdout":
+        return sys.stdout
+    if name == "stderr":
+        return sys.stderr
+    raise UsageError(f"The sink {sink} takes the targets stdout and stderr, not {name!r}.")
