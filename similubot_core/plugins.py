@@ -36,7 +36,7 @@ INTERFACE_VERSIONS = (1,)
 """The versions of the plugin interface that this core speaks. A plugin names the one it was written
 for as ``similubot_interface = 1`` in its module; without it, 1 is meant."""
 
-HOOKS: Mapping[str, tuple[type, ...]] = {
+HOOKS: Mapping[str, tuple[type[AnySpec], ...]] = {
     "similubot_trackers": (TrackerSpec,),
     "similubot_sinks": (SinkSpec,),
     "similubot_stages": (DownloaderSpec, ConverterSpec, UploaderSpec),
@@ -211,11 +211,12 @@ def _checked(hook: str, returned: object) -> list[AnySpec]:
         kind = type(returned).__name__
         raise PluginError(f"Its {hook} returned {kind}; return a list of {names}.")
     for spec in returned:
-        if not isinstance(spec, AnySpec) or not isinstance(spec, kinds):
+        if not isinstance(spec, kinds):
             raise PluginError(f"Its {hook} returned a {type(spec).__name__}; return {names}.")
-        if not isinstance(spec.name, str) or not NAME_PATTERN.fullmatch(spec.name):
+        name: object = spec.name  # annotated, but a stranger's code may not be checked
+        if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
             raise PluginError(
-                f"Its {hook} has the name {one_line(repr(spec.name))}; use lower-case letters, "
+                f"Its {hook} has the name {one_line(repr(name))}; use lower-case letters, "
                 "digits, '-' and '_'."
             )
     return list(returned)
