@@ -1,0 +1,57 @@
+# The project's commands. Each installs what it needs into .venv, and works a second time too.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := . plugins/mega plugins/ffmpeg plugins/catbox plugins/discord_sink plugins/terminal_sink plugins/bot plugins/testkit
+EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
+DESCRIPTIONS := $(foreach package,$(PACKAGES),$(package)/pyproject.toml)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+CODE := similubot_core $(wildcard plugins/*/src plugins/*/tests) $(wildcard tests bench examples docs)
+
+.PHONY: help demo test test-all lint types format clean
+
+help:
+	@echo "make demo      a MEGA link turned into a link, on servers of this machine"
+	@echo "make test      the tests (under 8 minutes)"
+	@echo "make test-all  the slow ones too: big files, many kills (half an hour or more)"
+	@echo "make lint      ruff"
+	@echo "make types     mypy"
+	@echo "make format    let ruff format the code"
+	@echo "make clean     remove what the others installed and built"
+
+demo: $(VENV)/.bundle
+	$(BIN)/similubot demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy $(CODE)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.bundle: $(VENV)/.python $(DESCRIPTIONS) constraints.txt
+	$(PIP) $(EDITABLE)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.bundle requirements-dev.txt
+	$(PIP) --requirement requirements-dev.txt
+	@touch $@
