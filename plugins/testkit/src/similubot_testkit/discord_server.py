@@ -1,0 +1,460 @@
+"""A Discord on loopback: REST and gateway over real sockets, for tests of bots and sinks.
+
+    with LoopbackDiscord() as server:           # or: async with
+        point_the_client_at(server.api_url, server.gateway_url)
+        ...
+        server.type_message("!convert https://...", author=server.add_user("ann"))
+        message = server.wait(lambda: server.last_message(author=server.bot))
+
+It runs in a thread of its own, so that one instance serves a test's event loop, a plain test and
+a bot in another process alike. Every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Self, TypeVar
+
+from aiohttp import web
+
+from similubot_testkit.discord_server_errors import MESSAGES
+from similubot_testkit.discord_server_interactions import Interaction, Interactions, OptionValue
+from similubot_testkit.discord_server_limits import Fault
+from similubot_testkit.discord_server_messages import Edit, Message
+from similubot_testkit.discord_server_rest import Request, Rest
+from similubot_testkit.discord_server_state import State, Webhook
+from similubot_testkit.discord_server_thread import PATIENCE, ServerThread
+from similubot_testkit.discord_server_world import Channel, Guild, Role, User
+
+__all__ = [
+    "Channel",
+    "Edit",
+    "Guild",
+    "Interaction",
+    "LoopbackDiscord",
+    "Message",
+    "Request",
+    "Role",
+    "User",
+    "Webhook",
+]
+
+T = TypeVar("T")
+
+
+class LoopbackDiscord:
+    """The server. It starts with one server ("guild"), its channel #general and its owner.
+
+    Args:
+        token: The bot token it accepts.
+        application_id: The bot's id; None makes one.
+        age: Seconds by which all ids are dated back; 4000 makes every message over an hour old.
+        upload_limit: Largest attachment of the first server, in bytes.
+    """
+
+    def __init__(
+        self,
+        token: str = "loopback-token",  # noqa: S107  (a token for tests)
+        *,
+        application_id: int | None = None,
+        age: float = 0.0,
+        upload_limit: int = 10 * 1024 * 1024,
+    ) -> None:
+        self.token = token
+        self._state = State(token, application_id, age)
+        self._interactions = Interactions(self._state)
+        self._rest = Rest(self._state, self._interactions)
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.add_routes(self._rest.routes())
+        app.router.add_get("/gateway/ws", self._state.gateway.handle)
+        self._thread = ServerThread(app, self._state.gateway.drop)
+        self._state.changed = self._thread.changed
+        self.guild: Guild = self._state.add_guild("Loopback", upload_limit)
+        self.channel: Channel = self._state.add_channel(
+            self.guild, "general", hidden=False, read_only=False
+        )
+
+    # -- starting and stopping --------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Serve on a free port of 127.0.0.1."""
+        self._state.base_url = f"http://127.0.0.1:{self._thread.start()}"
+        return self
+
+    def stop(self) -> None:
+        """Cut all connections and stop serving; what happened can still be asked."""
+        self._thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    @property
+    def api_url(self) -> str:
+        """The base of REST, ending in /api/v10 (for SIMILUBOT_DISCORD_API_URL)."""
+        return f"{self._state.base_url}/api/v10"
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's address, beginning with ws (for SIMILUBOT_DISCORD_GATEWAY_URL)."""
+        return f"ws{self._state.base_url.removeprefix('http')}/gateway/ws"
+
+    @property
+    def cdn_url(self) -> str:
+        """Where attachments are fetched from."""
+        return f"{self._state.base_url}/cdn"
+
+    @property
+    def bot(self) -> User:
+        """The bot's account."""
+        return self._state.bot
+
+    @property
+    def owner(self) -> User:
+        """The owner of the application and of the first server."""
+        return self._state.owner
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def messages(
+        self, *, channel: Channel | None = None, author: User | None = None, deleted: bool = False
+    ) -> list[Message]:
+        """The messages in their order; those deleted only when asked for."""
+
+        def read() -> list[Message]:
+            return [
+                message.snapshot()
+                for message in self._state.messages.values()
+                if (channel is None or message.channel_id == channel.id)
+                and (author is None or message.author.id == author.id)
+                and (deleted or not message.deleted)
+            ]
+
+        return self._thread.call(read)
+
+    def last_message(
+        self, *, channel: Channel | None = None, author: User | None = None
+    ) -> Message | None:
+        """The newest message, None while there is none."""
+        found = self.messages(channel=channel, author=author)
+        return found[-1] if found else None
+
+    def message(self, message_id: int) -> Message:
+        """One message, deleted or not; KeyError when there never was one."""
+        return self._thread.call(lambda: self._state.messages[message_id].snapshot())
+
+    def interaction(self, interaction_id: int) -> Interaction:
+        """What has become of an interaction."""
+        return self._thread.call(lambda: self._interactions.by_id[interaction_id].snapshot())
+
+    def commands(self, guild: Guild | None = None) -> dict[str, Mapping[str, object]]:
+        """The registered slash commands by name, global or of a server."""
+        scope = None if guild is None else guild.id
+        return self._thread.call(
+            lambda: {c["name"]: dict(c) for c in self._interactions.commands.get(scope, ())}
+        )
+
+    def requests(self, method: str = "", route: str = "") -> list[Request]:
+        """The log of requests, filtered by method and by a part of the route's pattern."""
+        return self._thread.call(
+            lambda: [
+                request
+                for request in self._rest.log
+                if method in ("", request.method) and route in request.route
+            ]
+        )
+
+    @property
+    def unknown_routes(self) -> list[str]:
+        """Requests this server has no route for; a test should find it empty."""
+        return self._thread.call(lambda: list(self._rest.unknown))
+
+    @property
+    def sessions(self) -> int:
+        """How many gateway connections are live."""
+        return self._thread.call(lambda: len(self._state.gateway.connected()))
+
+    @property
+    def identified(self) -> int:
+        """How often a client has identified."""
+        return self._state.gateway.identified
+
+    @property
+    def resumed(self) -> int:
+        """How often a client has resumed a session."""
+        return self._state.gateway.resumed
+
+    def wait(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+        """Block until `condition()` is true, and return what it returned.
+
+        It is asked again whenever something changes here, and every 50 ms. Raises TimeoutError.
+        Never from the thread of an event loop that must go on; there, `until`.
+        """
+        return self._thread.wait(condition, timeout)
+
+    async def until(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+        """As `wait`, awaited in the test's own event loop."""
+        return await self._thread.until(condition, timeout)
+
+    # -- making the world -------------------------------------------------------------------
+
+    def add_guild(self, name: str, *, upload_limit: int = 10 * 1024 * 1024) -> Guild:
+        """Another server, with the bot in it and no channel yet."""
+        return self._thread.call(lambda: self._state.add_guild(name, upload_limit))
+
+    def add_channel(
+        self,
+        name: str,
+        *,
+        guild: Guild | None = None,
+        hidden: bool = False,
+        read_only: bool = False,
+    ) -> Channel:
+        """Another text channel; `hidden` from the bot (50001) or `read_only` for it (50013)."""
+        return self._thread.call(
+            lambda: self._state.add_channel(
+                guild or self.guild, name, hidden=hidden, read_only=read_only
+            )
+        )
+
+    def add_role(self, name: str, *, guild: Guild | None = None, permissions: int = 0) -> Role:
+        """A role; `permissions` is Discord's bit set."""
+        return self._thread.call(
+            lambda: self._state.add_role(guild or self.guild, name, permissions)
+        )
+
+    def add_user(
+        self,
+        name: str,
+        *,
+        guilds: Sequence[Guild] | None = None,
+        roles: Sequence[Role] = (),
+        bot: bool = False,
+        admin: bool = False,
+    ) -> User:
+        """A person, a member of the first server unless `guilds` says otherwise."""
+        where = (self.guild,) if guilds is None else tuple(guilds)
+        return self._thread.call(
+            lambda: self._state.add_user(name, where, roles, bot=bot, admin=admin)
+        )
+
+    def add_webhook(self, channel: Channel | None = None, name: str = "Progress") -> Webhook:
+        """A webhook; its `url` is what a user copies from Discord."""
+        return self._thread.call(lambda: self._state.add_webhook(channel or self.channel, name))
+
+    def dm(self, user: User) -> Channel:
+        """The direct messages between the bot and a user."""
+        return self._thread.call(lambda: self._state.dm(user))
+
+    def set_access(
+        self, channel: Channel, *, hidden: bool = False, read_only: bool = False
+    ) -> None:
+        """Change what the bot may do in a channel, with the event that tells it."""
+
+        def change() -> None:
+            channel.hidden, channel.read_only = hidden, read_only
+            payload = channel.payload(self._state.bot.id)
+            self._state.gateway.dispatch("CHANNEL_UPDATE", payload, needs=1)
+
+        self._thread.call(change)
+
+    def delete_channel(self, channel: Channel) -> None:
+        """Remove a channel; what is asked of it then answers 10003."""
+
+        def remove() -> None:
+            payload = channel.payload(self._state.bot.id)
+            self._state.channels.pop(channel.id, None)
+            self._state.gateway.dispatch("CHANNEL_DELETE", payload, needs=1)
+
+        self._thread.call(remove)
+
+    # -- what people do ---------------------------------------------------------------------
+
+    def type_message(
+        self,
+        content: str = "",
+        *,
+        author: User | None = None,
+        channel: Channel | None = None,
+        attachments: Sequence[tuple[str, bytes]] = (),
+        reply_to: Message | None = None,
+    ) -> Message:
+        """A person (the owner unless said otherwise) sends a message, with files if given."""
+        body: dict[str, object] = {"content": content}
+        if reply_to is not None:
+            body["message_reference"] = {"message_id": str(reply_to.id)}
+
+        def send() -> Message:
+            where = channel or self.channel
+            who = author or self._state.owner
+            return self._state.post(where, who, body, attachments, check=False).snapshot()
+
+        return self._thread.call(send)
+
+    def delete_message(self, message: Message) -> None:
+        """A moderator deletes a message."""
+        self._thread.call(lambda: self._state.delete(self._state.messages[message.id]))
+
+    def slash(
+        self,
+        command: str,
+        options: Mapping[str, OptionValue] | None = None,
+        *,
+        user: User | None = None,
+        channel: Channel | None = None,
+    ) -> Interaction:
+        """A person invokes a registered slash command, such as "convert" or "queue show".
+
+        A value of an attachment option is a pair (name, content). Raises LookupError for a
+        command that is not registered, PermissionError for one not shown to this person,
+        ValueError for options that Discord's own client would not send.
+        """
+        return self._thread.call(
+            lambda: self._interactions.slash(
+                command, options or {}, user or self._state.owner, channel or self.channel
+            ).snapshot()
+        )
+
+    def click(self, message: Message, button: str, *, user: User | None = None) -> Interaction:
+        """A person clicks a button, named by its custom id or label; see `slash` for errors."""
+        return self._thread.call(
+            lambda: self._interactions.click(
+                self._state.messages[message.id], button, user or self._state.owner
+            ).snapshot()
+        )
+
+    def expire_interactions(self) -> None:
+        """All interaction tokens so far die, as they do after 15 minutes (50027)."""
+
+        def expire() -> None:
+            for made in self._interactions.by_id.values():
+                made.expired = True
+
+        self._thread.call(expire)
+
+    # -- what goes wrong --------------------------------------------------------------------
+
+    def set_limit(self, route: str, limit: int, seconds: float) -> None:
+        """Change a bucket: `set_limit("PATCH /channels/{channel}/messages/{message}", 5, 5.0)`."""
+        self._thread.call(lambda: self._rest.buckets.set_limit(route, limit, seconds))
+
+    def set_global_limit(self, requests_a_second: int) -> None:
+        """Change the limit over all requests (50 a second)."""
+        self._rest.buckets.global_limit = requests_a_second
+
+    def set_old_message_limit(self, edits: int, seconds: float) -> None:
+        """Change how often a message over an hour old may be edited (3 in 60 s), else 30046."""
+        self._rest.old_edits.limit, self._rest.old_edits.seconds = edits, seconds
+
+    def fail(
+        self,
+        method: str = "*",
+        path: str = "",
+        *,
+        code: int = 0,
+        status: int | None = None,
+        message: Message | None = None,
+        retry_after: float | None = None,
+        via: bool = True,
+        reset: bool = False,
+        applied: bool = False,
+        delay: float = 0.0,
+        skip: int = 0,
+        times: int | None = 1,
+    ) -> Fault:
+        """Make matching requests go wrong; `.hits` of the returned rule counts them.
+
+        Args:
+            method: "PATCH", or "*" for any.
+            path: A regular expression searched in the request's path.
+            code: Discord's error code, which also gives the status (10008, 50013, 30046 …).
+            status: An HTTP status, where no code is wanted or the code has another one.
+            message: Only requests that name this message.
+            retry_after: Seconds, for a 429; None leaves it out of the answer.
+            via: Whether a 429 has the Via header, without which discord.py sees a ban.
+            reset: Cut the connection instead of answering.
+            applied: Carry the request out first, then answer or cut.
+            delay: Seconds to wait first; alone, the request is only slow.
+            skip: Let that many matching requests pass first.
+            times: How many to hit; None is all.
+        """
+        known_status, words = MESSAGES.get(code, (0, ""))
+        if status is None and code:
+            status = known_status
+        pattern = path if message is None else f"/messages/{message.id}$"
+        words = words or ("You are being rate limited." if status == 429 else f"{status}")
+        rule = Fault(
+            method=method,
+            path=re.compile(pattern),
+            status=status or 0,
+            code=code,
+            words=words,
+            retry_after=retry_after,
+            via=via,
+            reset=reset,
+            applied=applied,
+            delay=delay,
+            skip=skip,
+            times=times,
+        )
+        self._thread.call(lambda: self._rest.faults.rules.append(rule))
+        return rule
+
+    def heal(self) -> None:
+        """Remove all rules of `fail` and end an outage."""
+
+        def clear() -> None:
+            self._rest.faults.rules.clear()
+            self._state.gateway.refuses = False
+
+        self._thread.call(clear)
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """All of Discord is down: 503 on every request, the gateway cut and refused."""
+        self.fail(status=503, times=None)
+        self._state.gateway.refuses = True
+        self.drop_gateway(1001)
+        try:
+            yield
+        finally:
+            self.heal()
+
+    def drop_gateway(self, code: int | None = None) -> None:
+        """Cut the gateway connections: with a close code, or hard (None). They may resume."""
+        self._thread.run(self._state.gateway.drop(code))
+
+    def ask_reconnect(self) -> None:
+        """Ask clients to reconnect and resume (op 7)."""
+        self._thread.call(self._state.gateway.ask_reconnect)
+
+    def invalidate_sessions(self) -> None:
+        """End all gateway sessions; clients must identify anew (op 9)."""
+        self._thread.call(self._state.gateway.invalidate)
+
+    def set_gateway(
+        self,
+        *,
+        privileged_intents: int | None = None,
+        heartbeat_interval: float | None = None,
+        answers_heartbeats: bool | None = None,
+    ) -> None:
+        """Change the gateway: intents allowed (others are closed with 4014), seconds, silence."""
+        gateway = self._state.gateway
+        if privileged_intents is not None:
+            gateway.privileged_intents = privileged_intents
+        if heartbeat_interval is not None:
+            gateway.heartbeat_interval = heartbeat_interval
+        if answers_heartbeats is not None:
+            gateway.answers_heartbeats = answers_heartbeats
