@@ -1,0 +1,89 @@
+"""Uploads to Catbox and Litterbox with true progress at constant memory."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from similubot_core import Check, Settings, TrackerSpec, Uploader, UploaderSpec, hookimpl
+
+if TYPE_CHECKING:
+    from similubot_catbox.settings import CatboxSettings
+    from similubot_catbox.tracker import UploadProgressTracker
+    from similubot_catbox.uploader import CatboxUploader, LitterboxUploader
+
+__all__ = ["CatboxSettings", "CatboxUploader", "LitterboxUploader", "UploadProgressTracker"]
+
+_HOMES = {
+    "CatboxSettings": "similubot_catbox.settings",
+    "CatboxUploader": "similubot_catbox.uploader",
+    "LitterboxUploader": "similubot_catbox.uploader",
+    "UploadProgressTracker": "similubot_catbox.tracker",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name's module when the name is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+@hookimpl
+def similubot_trackers() -> Sequence[TrackerSpec]:
+    """The tracker of uploads; it counts bytes, and reads no program's output."""
+    return [TrackerSpec("upload", "bytes, speed and ETA of an upload", _tracker)]
+
+
+@hookimpl
+def similubot_stages() -> Sequence[UploaderSpec]:
+    """The uploaders `catbox` and `litterbox`."""
+    from similubot_catbox.services import CATBOX_SURE_SIZE, LITTERBOX_SURE_SIZE
+    from similubot_catbox.settings import CatboxSettings
+
+    return [
+        UploaderSpec(
+            "catbox",
+            "catbox.moe: files up to 200 MB, kept for good",
+            _catbox,
+            max_size=CATBOX_SURE_SIZE,
+            settings=CatboxSettings,
+            check=_check,
+        ),
+        UploaderSpec(
+            "litterbox",
+            "litterbox.catbox.moe: files up to 1 GB, kept for 1h, 12h, 24h or 72h (litterbox=24h)",
+            _litterbox,
+            max_size=LITTERBOX_SURE_SIZE,
+            settings=CatboxSettings,
+        ),
+    ]
+
+
+def _tracker() -> "UploadProgressTracker":
+    from similubot_catbox.tracker import UploadProgressTracker
+
+    return UploadProgressTracker("File")
+
+
+def _catbox(settings: Settings, target: str | None) -> Uploader:
+    from similubot_catbox.uploader import open_catbox
+
+    return open_catbox(settings, target)
+
+
+def _litterbox(settings: Settings, target: str | None) -> Uploader:
+    from similubot_catbox.uploader import open_litterbox
+
+    return open_litterbox(settings, target)
+
+
+def _check(settings: Settings) -> Sequence[Check]:
+    from similubot_catbox.settings import CatboxSettings
+
+    if settings.table(CatboxSettings).userhash:
+        return [Check("Catbox account", True, "a userhash is set")]
+    detail = "no userhash: uploads are anonymous, which Catbox refuses from data centres"
+    return [Check("Catbox account", True, detail)]

@@ -1,0 +1,122 @@
+"""The multipart body of an upload, streamed from the file in blocks, anew for each attempt."""
+
+import os
+import secrets
+import unicodedata
+from collections.abc import Iterator
+
+from urllib3.fields import RequestField
+
+from similubot_catbox.services import FileToSend, identity
+from similubot_core import StageError
+from similubot_core.render import one_line
+
+BLOCK = 65_536
+"""Bytes read and sent at a time."""
+
+Block = bytes | memoryview
+
+
+class MultipartBody:
+    """A form with fields and at most one file, as an iterable of blocks with a length.
+
+    It has no ``read`` on purpose: urllib3 asks a file-like for 16 KiB at a time, which takes half
+    as long again. Each iteration opens the file anew. It is read by one thread at a time; `handed`
+    and `finished` may be looked at from any.
+
+    Args:
+        fields: Name and value of the form's fields.
+        file: The file to send as the field ``fileToUpload``; None sends fields only.
+
+    Attributes:
+        content_type: The value for the Content-Type header.
+        handed: Bytes of the body that the system has taken so far.
+        finished: Whether it has taken the last one.
+    """
+
+    def __init__(self, fields: tuple[tuple[str, str], ...], file: FileToSend | None) -> None:
+        boundary = f"similubot-{secrets.token_hex(16)}"
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self.handed = 0
+        self.finished = False
+        self._file = file
+        parts = [
+            _part(boundary, RequestField(name, b"")) + value.encode() for name, value in fields
+        ]
+        if file is not None:
+            field = RequestField("fileToUpload", b"", sent_name(file.path.name))
+            parts.append(_part(boundary, field, "application/octet-stream"))
+        self._head = b"\r\n".join(parts)
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+
+    def __len__(self) -> int:
+        return len(self._head) + self.file_size + len(self._tail)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the file; 0 without one."""
+        return self._file.size if self._file is not None else 0
+
+    def file_bytes_of(self, body_bytes: int) -> int:
+        """How many bytes of the file are among the first `body_bytes` of the body."""
+        return min(max(0, body_bytes - len(self._head)), self.file_size)
+
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks; each is valid until the next is asked for.
+
+        Raises:
+            StageError: The file cannot be read any more, or is not what it was when it was checked.
+        """
+        self.handed, self.finished = 0, False
+        for block in self._blocks():
+            yield block
+            # Asked for the next one: the system has taken this one.
+            self.handed += len(block)
+        self.finished = True
+
+    def _blocks(self) -> Iterator[Block]:
+        yield self._head
+        if self._file is not None:
+            yield from _file_blocks(self._file)
+        # The end is not sent before the file was found unchanged: without it nothing can land.
+        yield self._tail
+
+
+def _file_blocks(expected: FileToSend) -> Iterator[memoryview]:
+    name = one_line(expected.path.name)
+    buffer = memoryview(bytearray(BLOCK))
+    left = expected.size
+    try:
+        with expected.path.open("rb", buffering=0) as file:
+            while left > 0 and (got := file.readinto(buffer[: min(BLOCK, left)])):
+                left -= got
+                yield buffer[:got]
+            unchanged = left == 0 and identity(os.fstat(file.fileno())) == expected.identity
+    except OSError as error:
+        raise StageError(
+            f"{name} could no longer be read while it was being uploaded: {error.strerror}."
+        ) from error
+    if not unchanged:
+        raise StageError(
+            f"{name} changed while it was being uploaded; try again once nothing writes to it."
+        )
+
+
+def sent_name(name: str) -> str:
+    """A file's name as it is sent: without what could end it or begin another header.
+
+    Quotes become "'", and backslashes, control characters, line separators and bytes that are no
+    UTF-8 become "_"; all else, unicode and blanks too, stays as it is.
+    """
+    return "".join(
+        "'" if c == '"' else "_" if c == "\\" or unicodedata.category(c) in _UNSAFE else c
+        for c in name
+    )
+
+
+_UNSAFE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def _part(boundary: str, field: RequestField, content_type: str | None = None) -> bytes:
+    field.make_multipart(content_type=content_type)
+    return f"--{boundary}\r\n{field.render_headers()}".encode()

@@ -1,0 +1,252 @@
+"""One POST under watch: true progress, a limit on silence, cancelled within a moment."""
+
+import enum
+import importlib.metadata
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import requests
+from urllib3 import exceptions as u3
+
+from similubot_catbox.body import MultipartBody
+from similubot_catbox.wire import Wire, WireAdapter
+from similubot_core import CancelToken, SimilubotError
+
+_TICK_SECONDS = 0.1
+_MOST_ANSWER_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long nothing may happen. There is no limit on the whole.
+
+    Attributes:
+        connect: Seconds for each address of the host to take the connection.
+        silence: Seconds in which no byte gets connected or acknowledged while sending.
+        answer: Seconds from the last byte sent to the whole answer.
+    """
+
+    connect: float = 30.0
+    silence: float = 60.0
+    answer: float = 300.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said.
+
+    Attributes:
+        status: The HTTP status.
+        text: The answer's body, its first 64 KiB; text from outside.
+        retry_after: The header of that name; None without one.
+        whole: Whether the whole body had been sent when the answer came.
+    """
+
+    status: int
+    text: str
+    retry_after: str | None = None
+    whole: bool = True
+
+
+class Trouble(enum.Enum):
+    """Why there is no answer."""
+
+    NO_ADDRESS = "its name has no address"
+    REFUSED = "it takes no connection"
+    CONNECT_TIMEOUT = "the connection took too long"
+    PROXY = "the proxy does not let it through"
+    TLS = "its certificate or its TLS is not right"
+    LOST = "the connection was lost"
+    STALLED = "it stopped taking bytes"
+    NO_ANSWER = "no answer came"
+    BAD_REQUEST = "the address is not one"
+
+
+class NoAnswerError(Exception):
+    """There was no answer.
+
+    Attributes:
+        trouble: Why.
+        whole: Whether the whole body had been sent, so that it may have arrived.
+        detail: For the log.
+    """
+
+    def __init__(self, trouble: Trouble, *, whole: bool, detail: str) -> None:
+        super().__init__(trouble.value)
+        self.trouble = trouble
+        self.whole = whole
+        self.detail = detail
+
+
+def post(
+    url: str,
+    body: MultipartBody,
+    cancel: CancelToken,
+    on_progress: Callable[[int, bool], None],
+    limits: Limits,
+) -> Answer:
+    """Send `body` to `url` and return the answer, whatever it says.
+
+    requests works in a thread of its own, since it cannot be told to stop; this thread watches.
+
+    Args:
+        url: The whole address.
+        body: What to send.
+        cancel: Obeyed within a moment, also while a name is looked up.
+        on_progress: Called in this thread, ten times a second, with the bytes of the file that have
+            left this machine (on Linux: that the other side has acknowledged) and whether all have.
+        limits: How long nothing may happen.
+
+    Raises:
+        Cancelled: The token was set.
+        NoAnswerError: There was no answer.
+        StageError: The file could not be read, or changed.
+    """
+    cancel.raise_if_cancelled()
+    wire = Wire()
+    exchange = _Exchange(url, body, wire, limits)
+    exchange.start()
+    try:
+        stopped = _watch(exchange, body, wire, cancel, on_progress, limits)
+        acknowledged = wire.acknowledged()
+    finally:
+        wire.close()
+        # Only while a name is looked up can it still be busy; it then finds its wire cut.
+        exchange.join(1.0)
+    cancel.raise_if_cancelled()
+    if exchange.answer is not None:
+        return exchange.answer
+    error = exchange.error
+    if isinstance(error, SimilubotError):
+        raise error
+    trouble = stopped or _trouble(error)
+    detail = f"{type(error).__name__}: {error}" if error is not None else trouble.value
+    # What was handed over may have been lost in this machine's own buffers.
+    whole = body.finished and (acknowledged is None or acknowledged >= len(body))
+    raise NoAnswerError(trouble, whole=whole, detail=detail) from error
+
+
+def _watch(
+    exchange: "_Exchange",
+    body: MultipartBody,
+    wire: Wire,
+    cancel: CancelToken,
+    on_progress: Callable[[int, bool], None],
+    limits: Limits,
+) -> Trouble | None:
+    """Tell the progress until the exchange is over, or for how long nothing happened."""
+    acknowledged, changed, all_sent_at = -1, time.monotonic(), None
+    while not exchange.over.wait(_TICK_SECONDS):
+        now = time.monotonic()
+        if cancel.cancelled:
+            return None
+        # In this order: what is handed over in between must not count as acknowledged.
+        handed = body.handed
+        sent = handed - wire.unsent()
+        all_sent = sent >= len(body)
+        if sent > acknowledged:
+            acknowledged, changed = sent, now
+        on_progress(body.file_bytes_of(acknowledged), all_sent)
+        if all_sent:
+            all_sent_at = now if all_sent_at is None else all_sent_at
+            if now - all_sent_at > limits.answer:
+                return Trouble.NO_ANSWER
+        elif now - changed > limits.silence:
+            if wire.has_answer():
+                wire.stop_sending()  # a server that refuses early and reads no further
+                changed = now
+            elif handed:
+                return Trouble.STALLED
+            else:
+                return Trouble.CONNECT_TIMEOUT
+    return None
+
+
+class _Exchange(threading.Thread):
+    """The thread that requests works in."""
+
+    def __init__(self, url: str, body: MultipartBody, wire: Wire, limits: Limits) -> None:
+        super().__init__(name="similubot-upload", daemon=True)
+        self.over = threading.Event()
+        self.answer: Answer | None = None
+        self.error: BaseException | None = None
+        self._url = url
+        self._body = body
+        self._wire = wire
+        self._limits = limits
+
+    def run(self) -> None:
+        try:
+            self.answer = self._post()
+        except BaseException as error:  # noqa: BLE001  (handed over to the waiting thread)
+            self.error = error
+        finally:
+            self.over.set()
+
+    def _post(self) -> Answer:
+        version = importlib.metadata.version("similubot-catbox")
+        with requests.Session() as session:
+            adapter = WireAdapter(self._wire)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            response = session.post(
+                self._url,
+                # Its blocks go to the socket as they are, which takes any buffer.
+                data=cast("Iterable[bytes]", self._body),
+                headers={
+                    "User-Agent": f"similubot-catbox/{version}",
+                    "Content-Type": self._body.content_type,
+                    "Accept-Encoding": "identity",
+                    "Connection": "close",
+                },
+                timeout=(self._limits.connect, self._limits.answer),
+                allow_redirects=False,  # the userhash goes to no other host
+                stream=True,
+            )
+            with response:
+                text = response.raw.read(_MOST_ANSWER_BYTES, decode_content=True)
+            return Answer(
+                status=response.status_code,
+                text=text.decode("utf-8", "replace"),
+                retry_after=response.headers.get("Retry-After"),
+                whole=self._body.finished,
+            )
+
+
+def _trouble(error: BaseException | None) -> Trouble:
+    causes = list(_causes(error))
+    for kinds, trouble in _TROUBLES:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return trouble
+    return Trouble.LOST
+
+
+_TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Trouble], ...] = (
+    ((u3.ProxyError, requests.exceptions.ProxyError), Trouble.PROXY),
+    ((socket.gaierror, u3.NameResolutionError), Trouble.NO_ADDRESS),
+    ((u3.ConnectTimeoutError,), Trouble.CONNECT_TIMEOUT),
+    ((u3.NewConnectionError,), Trouble.REFUSED),
+    ((u3.ReadTimeoutError,), Trouble.NO_ANSWER),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Trouble.LOST),
+    ((ssl.SSLError, u3.SSLError), Trouble.TLS),
+    ((u3.LocationParseError, requests.exceptions.InvalidURL), Trouble.BAD_REQUEST),
+    ((requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema), Trouble.BAD_REQUEST),
+)
+"""What requests and urllib3 raise, the surer signs first."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those behind it: requests keeps urllib3's in its arguments."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+            waiting += [a for a in cause.args if isinstance(a, BaseException)]

@@ -1,0 +1,156 @@
+"""What Catbox and Litterbox are and take; a file is checked against it before a byte is sent."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from similubot_catbox.settings import CatboxSettings, LitterboxTime
+from similubot_core import StageError
+from similubot_core.render import one_line, size
+
+_MIB = 1 << 20
+CATBOX_LIMIT = 200 * _MIB
+"""Bytes. Catbox says "200 MB"; by PHP's counting, which its server runs on, that is this much."""
+LITTERBOX_LIMIT = 1024 * _MIB
+"""Bytes: Litterbox's "1 GB" counted the same way."""
+CATBOX_SURE_SIZE = 200_000_000
+"""Bytes that are within "200 MB" however one counts: what a converter is asked for."""
+LITTERBOX_SURE_SIZE = 1_000_000_000
+"""Bytes that are within "1 GB" however one counts."""
+GIF_LIMIT = 20 * _MIB
+"""Bytes of a GIF that Catbox takes at most."""
+_REFUSED = frozenset({".exe", ".scr", ".cpl", ".jar"})
+
+
+@dataclass(frozen=True)
+class Service:
+    """A place that files are posted to.
+
+    Attributes:
+        name: For people.
+        api_url: The whole address posted to.
+        hosts: The hosts, in lower case, that a link it answers with may have.
+        limit: Bytes that a file may have at most.
+        gif_limit: The same for a GIF.
+        fields: Name and value of the form's fields besides the file.
+        secret: What must never be shown: the userhash; None when there is none.
+        advice_when_refused: What a person can do when uploads from here are refused.
+    """
+
+    name: str
+    api_url: str
+    hosts: frozenset[str]
+    limit: int
+    gif_limit: int
+    fields: tuple[tuple[str, str], ...]
+    advice_when_refused: str
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Service({self.name!r})"  # the fields hold the userhash
+
+
+def catbox(settings: CatboxSettings, userhash: str | None) -> Service:
+    """Catbox as the settings say; `userhash` None or empty is anonymous."""
+    account = (("userhash", userhash),) if userhash else ()
+    return Service(
+        name="Catbox",
+        api_url=settings.api_url,
+        hosts=_hosts("files.catbox.moe", settings.api_url, CatboxSettings.api_url),
+        limit=CATBOX_LIMIT,
+        gif_limit=GIF_LIMIT,
+        fields=(("reqtype", "fileupload"), *account),
+        advice_when_refused=(
+            "check the userhash in the settings (table [catbox], key userhash), or use Litterbox"
+            if userhash
+            else "put the userhash of a Catbox account into the settings (table [catbox], key "
+            "userhash), or use Litterbox"
+        ),
+        secret=userhash or None,
+    )
+
+
+def litterbox(settings: CatboxSettings, time: LitterboxTime) -> Service:
+    """Litterbox as the settings say, keeping files for `time`."""
+    return Service(
+        name="Litterbox",
+        api_url=settings.litterbox_url,
+        hosts=_hosts("litter.catbox.moe", settings.litterbox_url, CatboxSettings.litterbox_url),
+        limit=LITTERBOX_LIMIT,
+        gif_limit=LITTERBOX_LIMIT,
+        fields=(("reqtype", "fileupload"), ("time", time)),
+        advice_when_refused="try again later, or use Catbox with a userhash",
+    )
+
+
+def _hosts(known: str, api_url: str, default_api_url: str) -> frozenset[str]:
+    """Where the API is another one (a test's, a relay's), links may have its host too."""
+    host = urlsplit(api_url).hostname
+    if api_url == default_api_url or host is None:
+        return frozenset({known})
+    return frozenset({known, host.lower()})
+
+
+@dataclass(frozen=True)
+class FileToSend:
+    """A file as it was when it was checked.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes, more than 0.
+        identity: Device, inode, size and time of change; another value means another content.
+    """
+
+    path: Path
+    size: int
+    identity: tuple[int, int, int, int]
+
+
+def identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """What changes when a file is written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def check_file(path: Path, service: Service) -> FileToSend:
+    """Look at `path` and say whether `service` takes it, before anything is sent.
+
+    Raises:
+        StageError: It is missing, no regular file, unreadable, empty, too large or refused.
+    """
+    name = one_line(path.name)
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            path.open("rb").close()
+    except FileNotFoundError:
+        raise StageError(f"There is no file {name} to upload.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is not a file's"
+        raise StageError(f"{name} cannot be read: {reason}.") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise StageError(f"{name} is {kind}; only files can be uploaded.")
+    if status.st_size == 0:
+        raise StageError(f"{name} is empty; there is nothing to upload.")
+    extension = path.suffix.lower()
+    if extension in _REFUSED or extension.startswith(".doc"):
+        raise StageError(
+            f"{service.name} refuses files that end in {one_line(extension)}; pack {name} into an "
+            "archive, or send it another way."
+        )
+    gif = extension == ".gif"
+    limit = service.gif_limit if gif else service.limit
+    if status.st_size > limit:
+        raise StageError(_too_large(name, status.st_size, limit, service, gif=gif))
+    return FileToSend(path, status.st_size, identity(status))
+
+
+def _too_large(name: str, bytes_: int, limit: int, service: Service, *, gif: bool) -> str:
+    what = f"a GIF of at most {size(limit)}" if gif else f"at most {size(limit)}"
+    elsewhere = limit < LITTERBOX_LIMIT and bytes_ <= LITTERBOX_LIMIT
+    cure = "make it smaller, for instance with a lower bitrate"
+    if elsewhere:
+        cure += f", or use Litterbox, which takes {size(LITTERBOX_LIMIT)} for up to 72 hours"
+    return f"{name} has {size(bytes_)}, but {service.name} takes {what}: {cure}."

@@ -1,0 +1,264 @@
+"""CatboxUploader and LitterboxUploader: a file in, a checked link out."""
+
+import logging
+import re
+import tempfile
+from pathlib import Path
+from typing import get_args
+from urllib.parse import urlsplit
+
+from similubot_catbox.answers import Failure, is_link_of, link_in, quoted, refusal
+from similubot_catbox.attempts import Patience, try_until_done
+from similubot_catbox.body import MultipartBody
+from similubot_catbox.post import post
+from similubot_catbox.services import Service, catbox, check_file, litterbox
+from similubot_catbox.settings import CatboxSettings, LitterboxTime
+from similubot_catbox.tracker import UploadProgressTracker
+from similubot_core import (
+    CancelToken,
+    ProgressCallback,
+    Settings,
+    SimilubotError,
+    StageContext,
+    StageError,
+    UsageError,
+)
+from similubot_core.render import one_line, size
+
+logger = logging.getLogger(__name__)
+
+Result = tuple[bool, str | None, str | None]
+"""Whether it succeeded, the value, and the sentence that says why not."""
+
+
+class CatboxUploader:
+    """Uploads files to catbox.moe, where they are kept for good.
+
+    One uploader may be used from several threads at once.
+
+    Args:
+        user_hash: The secret key of a Catbox account; None is the settings' one, or none.
+        settings: The table [catbox]; None reads it from the environment.
+        patience: How often and how long is tried.
+
+    Raises:
+        SettingsError: The environment holds a setting that is not allowed.
+    """
+
+    def __init__(
+        self,
+        user_hash: str | None = None,
+        *,
+        settings: CatboxSettings | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._settings = settings or Settings().table(CatboxSettings)
+        self._service = catbox(self._settings, (user_hash or self._settings.userhash or "").strip())
+        self._patience = patience or Patience()
+
+    def run(self, file: Path, context: StageContext) -> str:
+        """Upload `file` and return its link.
+
+        A file that is too large goes to Litterbox when the settings allow it; the progress says so.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+        if self._settings.litterbox_when_too_large and _size_of(file) > self._service.limit:
+            time = self._settings.litterbox_time
+            note = f"Too large for Catbox, so it goes to Litterbox and is kept for {time}"
+            return _upload(
+                file, litterbox(self._settings, time), context, self._patience, note=note
+            )
+        return _upload(file, self._service, context, self._patience)
+
+    def upload(self, file_path: str | Path) -> Result:
+        """Upload a file.
+
+        Returns:
+            (True, the link, None), or (False, None, why not and what to do). A failed upload raises
+            nothing.
+        """
+        return self.upload_with_progress(file_path)
+
+    def upload_with_progress(
+        self, file_path: str | Path, progress_callback: ProgressCallback | None = None
+    ) -> Result:
+        """Upload a file and tell `progress_callback` about it; returns what `upload` does."""
+        return _result_of(self, file_path, progress_callback)
+
+    def delete(self, file_url: str) -> Result:
+        """Delete a file of the account's by its link; it needs a userhash.
+
+        Returns:
+            (True, the link, None), or (False, None, why not and what to do).
+        """
+        try:
+            self._delete(file_url)
+        except SimilubotError as error:
+            return False, None, error.message
+        return True, file_url, None
+
+    def _delete(self, file_url: str) -> None:
+        service = self._service
+        if service.secret is None:
+            raise StageError(
+                "Deleting needs the userhash of the account that uploaded the file: put it into "
+                "the settings (table [catbox], key userhash)."
+            )
+        name = urlsplit(file_url).path.rsplit("/", 1)[-1] if is_link_of(file_url, service) else ""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise StageError(
+                f"{one_line(file_url)} is no link of {service.name}'s; give the link that the "
+                "upload returned."
+            )
+        fields = (("reqtype", "deletefiles"), ("userhash", service.secret), ("files", name))
+        cancel = CancelToken()
+
+        def attempt() -> str | Failure:
+            body = MultipartBody(fields, None)
+            answer = post(service.api_url, body, cancel, lambda *_: None, self._patience.limits)
+            if 200 <= answer.status < 300 and "success" in answer.text.lower():
+                return name
+            if 200 <= answer.status < 300:
+                said = quoted(answer.text, service)
+                return Failure(
+                    f"{service.name} did not say that it deleted the file{said}", "check the link"
+                )
+            return refusal(answer, service)
+
+        try_until_done(attempt, service, cancel, logger.info, self._patience)
+
+
+class LitterboxUploader:
+    """Uploads files to litterbox.catbox.moe, where they are kept for hours.
+
+    Args:
+        time: How long: 1h, 12h, 24h or 72h; None is the settings' one.
+        settings: The table [catbox]; None reads it from the environment.
+        patience: How often and how long is tried.
+
+    Raises:
+        SettingsError: The environment holds a setting that is not allowed.
+    """
+
+    def __init__(
+        self,
+        time: LitterboxTime | None = None,
+        *,
+        settings: CatboxSettings | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        settings = settings or Settings().table(CatboxSettings)
+        self._service = litterbox(settings, time or settings.litterbox_time)
+        self._patience = patience or Patience()
+
+    def run(self, file: Path, context: StageContext) -> str:
+        """Upload `file` and return its link.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+        return _upload(file, self._service, context, self._patience)
+
+    def upload(self, file_path: str | Path) -> Result:
+        """Upload a file.
+
+        Returns:
+            (True, the link, None), or (False, None, why not and what to do). A failed upload raises
+            nothing.
+        """
+        return self.upload_with_progress(file_path)
+
+    def upload_with_progress(
+        self, file_path: str | Path, progress_callback: ProgressCallback | None = None
+    ) -> Result:
+        """Upload a file and tell `progress_callback` about it; returns what `upload` does."""
+        return _result_of(self, file_path, progress_callback)
+
+
+def open_catbox(settings: Settings, target: str | None) -> CatboxUploader:
+    """The uploader behind ``--to catbox``.
+
+    Raises:
+        UsageError: Something follows the name.
+        SettingsError: A setting is not allowed.
+    """
+    if target is not None:
+        raise UsageError("--to catbox takes nothing after its name.")
+    return CatboxUploader(settings=settings.table(CatboxSettings))
+
+
+def open_litterbox(settings: Settings, target: str | None) -> LitterboxUploader:
+    """The uploader behind ``--to litterbox`` and ``--to litterbox=24h``.
+
+    Raises:
+        UsageError: What follows the name is no time that Litterbox takes.
+        SettingsError: A setting is not allowed.
+    """
+    times: dict[str, LitterboxTime] = {time: time for time in get_args(LitterboxTime)}
+    if target is not None and target not in times:
+        raise UsageError(
+            f"Litterbox keeps files for {', '.join(times)}, not for {one_line(target, 40)!r}."
+        )
+    time = None if target is None else times[target]
+    return LitterboxUploader(time, settings=settings.table(CatboxSettings))
+
+
+def _result_of(
+    uploader: CatboxUploader | LitterboxUploader,
+    file_path: str | Path,
+    progress_callback: ProgressCallback | None,
+) -> Result:
+    callbacks = () if progress_callback is None else (progress_callback,)
+    # An uploader writes nothing, so the folder is only named.
+    context = StageContext(Path(tempfile.gettempdir()), callbacks=callbacks)
+    try:
+        return True, uploader.run(Path(file_path), context), None
+    except SimilubotError as error:
+        return False, None, error.message
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except (OSError, ValueError):
+        return 0  # the check that follows says what is wrong with it
+
+
+def _upload(
+    file: Path, service: Service, context: StageContext, patience: Patience, note: str = ""
+) -> str:
+    """Upload under a tracker; `note` is what the user is to be told at its start and its end."""
+    tracker = context.attach(UploadProgressTracker(service.name, _size_of(file)))
+    tracker.start_upload()
+    with tracker:
+        if note:
+            tracker.update(message=note)
+        sending = check_file(file, service)
+
+        def tell_progress(file_bytes: int, all_sent: bool) -> None:
+            if all_sent:
+                tracker.all_sent()
+            else:
+                tracker.update_progress(file_bytes)
+
+        def attempt() -> str | Failure:
+            body = MultipartBody(service.fields, sending)
+            answer = post(service.api_url, body, context.cancel, tell_progress, patience.limits)
+            return link_in(answer, service)
+
+        def tell_retry(message: str) -> None:
+            logger.warning("%s", message)
+            tracker.update_progress(0, message)
+
+        link, twice = try_until_done(attempt, service, context.cancel, tell_retry, patience)
+        told = [f"Uploaded to {service.name} ({size(sending.size)})"]
+        if note:
+            told.append(note)
+        if twice:
+            told.append("An earlier try may have arrived too, so a second copy may lie there")
+        tracker.complete_upload(link, ". ".join(told))
+        return link
