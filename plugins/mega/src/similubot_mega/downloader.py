@@ -1,0 +1,209 @@
+"""MegaDownloader: a MEGA link in, a file out."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from similubot_core.cancel import CancelToken
+from similubot_core.errors import SimilubotError, StageError
+from similubot_core.progress import ProgressCallback
+from similubot_core.render import size as shown_size
+from similubot_core.settings import Settings
+from similubot_core.stages import StageContext, own_folder_context
+from similubot_mega.api import MegaApi, RemoteFile
+from similubot_mega.backoff import Waits
+from similubot_mega.embedded import EmbeddedDownload
+from similubot_mega.links import MegaLink, find_mega_links, looks_like_mega_link, parse_link
+from similubot_mega.names import name_limit, safe_name
+from similubot_mega.settings import MegaSettings
+from similubot_mega.tracker import MegaProgressTracker
+from similubot_mega.transport import Transport
+
+logger = logging.getLogger(__name__)
+
+_SPARE_BYTES = 32 * 1024 * 1024
+_UNEXPECTED = "The download stopped on an unexpected error ({}); the log has the rest."
+
+
+class MegaFileInfo(NamedTuple):
+    """What is known of a file before its first byte.
+
+    Attributes:
+        name: The name it gets on disk, made safe.
+        size: Bytes.
+    """
+
+    name: str
+    size: int
+
+
+class MegaDownloader:
+    """Downloads public links of MEGA.
+
+    Safe to use from several threads; each download has its own folder and connections.
+
+    Args:
+        temp_dir: Where the tuple methods put their files; made when it is not there.
+        settings: The table [mega]; None takes it from the environment (``SIMILUBOT_MEGA_…``).
+        waits: Waiting times between tries.
+    """
+
+    def __init__(
+        self,
+        temp_dir: str | Path = "./temp",
+        settings: MegaSettings | None = None,
+        *,
+        waits: Waits | None = None,
+    ) -> None:
+        self._temp_dir = Path(temp_dir)
+        self._settings = settings or Settings().table(MegaSettings)
+        self._waits = waits or Waits()
+
+    # As a stage
+
+    def run(self, source: str, context: StageContext) -> Path:
+        """Download the link `source` into ``context.folder`` and return the file.
+
+        Raises:
+            StageError: With the sentence for the user; no file is left.
+            Cancelled: The token was set; no file is left.
+        """
+        with (
+            context.attach(MegaProgressTracker()) as tracker,
+            self._transport(context) as transport,
+        ):
+            api = self._api(transport, context.cancel)
+            tracker.update(message="Asking MEGA about the link…")
+            remote = self._find(api, parse_link(source))
+            self._check_size(remote, context.folder)
+            target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
+            part = target.with_name(target.name + ".part")
+            try:
+                EmbeddedDownload(
+                    remote,
+                    part,
+                    api,
+                    transport,
+                    context.cancel,
+                    connections=self._settings.connections,
+                    stall_timeout=self._settings.stall_timeout,
+                    waits=self._waits,
+                ).run(tracker)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+            tracker.complete(f"Downloaded {target.name}")
+            return target
+
+    # As a class of its own
+
+    def download(self, url: str) -> tuple[bool, str | None, str | None]:
+        """Download without progress; see `download_with_progress`."""
+        return self.download_with_progress(url)
+
+    def download_with_progress(
+        self, url: str, progress_callback: ProgressCallback | None = None
+    ) -> tuple[bool, str | None, str | None]:
+        """Download into `temp_dir`, and tell the callback.
+
+        Returns:
+            (True, the file's path, None), or (False, None, the sentence for the user). The file is
+            the caller's. Nothing is left of a download that failed.
+        """
+        context = None
+        try:
+            context = own_folder_context(self._temp_dir, [progress_callback])
+            return True, str(_move_into(self.run(url, context), self._temp_dir)), None
+        except SimilubotError as error:
+            logger.info("Download failed: %s %s", error.message, error.detail)
+            return False, None, error.message
+        except Exception as error:
+            logger.exception("Download failed")
+            return False, None, _UNEXPECTED.format(type(error).__name__)
+        finally:
+            if context is not None:
+                shutil.rmtree(context.folder, ignore_errors=True)
+
+    def get_file_info(self, url: str) -> tuple[bool, MegaFileInfo | None, str | None]:
+        """Ask for a file's name and size before its first byte.
+
+        Returns:
+            (True, name and size, None), or (False, None, the sentence for the user).
+        """
+        context = StageContext(Path(), CancelToken())
+        try:
+            with self._transport(context) as transport:
+                remote = self._find(self._api(transport, context.cancel), parse_link(url))
+        except SimilubotError as error:
+            return False, None, error.message
+        except Exception as error:
+            logger.exception("Looking up a link failed")
+            return False, None, _UNEXPECTED.format(type(error).__name__)
+        return True, MegaFileInfo(safe_name(remote.name), remote.size), None
+
+    def is_mega_link(self, url: str) -> bool:
+        """Tell whether this is a link to a file or folder of MEGA, whole or not."""
+        return looks_like_mega_link(url)
+
+    def extract_mega_links(self, text: str) -> list[str]:
+        """Find the MEGA links with a key in a text, in their order and each once."""
+        return find_mega_links(text)
+
+    def is_available(self) -> bool:
+        """Tell whether downloads are possible here with the backend of the settings."""
+        return True
+
+    # Inside
+
+    def _transport(self, context: StageContext) -> Transport:
+        return Transport(context.cancel, self._settings.connections + 1)
+
+    def _api(self, transport: Transport, cancel: CancelToken) -> MegaApi:
+        settings = self._settings
+        return MegaApi(transport, settings.api_url, cancel, settings.stall_timeout, self._waits)
+
+    def _find(self, api: MegaApi, link: MegaLink) -> RemoteFile:
+        if link.is_folder:
+            raise StageError("Folder links are not supported yet; share the file itself.")
+        return api.file(link)
+
+    def _check_size(self, remote: RemoteFile, folder: Path) -> None:
+        """Refuse what is too large before its first byte."""
+        limit = self._settings.max_size
+        if limit is not None and remote.size > limit:
+            raise StageError(
+                f"The file has {shown_size(remote.size)}, more than the {shown_size(limit)} that "
+                "are allowed here; choose a smaller one."
+            )
+        free = shutil.disk_usage(folder).free
+        if remote.size + _SPARE_BYTES > free:
+            raise StageError(
+                f"The file has {shown_size(remote.size)} but only {shown_size(free)} of disk space "
+                "are free; free some, or choose another folder."
+            )
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A path for `name` in `folder` where nothing is yet."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    path, number = folder / name, 0
+    while path.exists() or path.is_symlink():
+        number += 1
+        path = folder / f"{stem} ({number}){suffix}"
+    return path
+
+
+def _move_into(file: Path, folder: Path) -> Path:
+    """Move a finished file into `folder` under its own name, or the next that is free."""
+    while True:
+        target = _free(folder, file.name)
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # nobody else gets it
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StageError(f"No file can be made in {folder}: {error.strerror}.") from error
+        file.replace(target)
+        return target
