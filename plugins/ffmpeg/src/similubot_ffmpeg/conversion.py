@@ -1,0 +1,182 @@
+"""One conversion, from reading the source to a result that was checked, inside a work folder."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from similubot_core import CancelToken, ConversionRequest, StageError
+from similubot_core.render import duration, size
+from similubot_ffmpeg import arguments
+from similubot_ffmpeg.faults import broken_result, damaged, disk_is_full, failed, no_sound
+from similubot_ffmpeg.ogg import ogg_is_cut
+from similubot_ffmpeg.plan import Plan, choose
+from similubot_ffmpeg.probe import MediaInfo, measure, probe
+from similubot_ffmpeg.runs import FFmpeg, Run, too_long
+from similubot_ffmpeg.tracker import FFmpegProgressTracker
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+_ENDS_TELL = ("wav", "w64", "caf", "aiff", "au", "voc")
+"""Containers whose last packet is cut when their end is missing, and only then."""
+
+
+class _CannotCopyError(Exception):
+    """The track cannot lie in an MPEG-4 file as it is."""
+
+
+@dataclass(slots=True)
+class Conversion:
+    """One conversion. Used by one thread.
+
+    Attributes:
+        ffmpeg: What runs.
+        file: The source, as FFmpeg is given it.
+        name: The source's name for people.
+        work: A folder for everything that is written; its owner removes it.
+        cancel: Ends it.
+        tracker: Told of the progress; the owner starts and ends it.
+        default_bitrate: Kilobits per second where none is asked for.
+        summary: What was done, in a sentence, once `run` has returned.
+    """
+
+    ffmpeg: FFmpeg
+    file: Path
+    name: str
+    work: Path
+    cancel: CancelToken
+    tracker: FFmpegProgressTracker
+    default_bitrate: int
+    summary: str = ""
+
+    def run(self, request: ConversionRequest) -> Path:
+        """Do it; returns the checked result inside the work folder.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+        info = probe(self.ffmpeg, self.file, self.name, self.cancel)
+        if info.audio is None:
+            raise no_sound(self.name)
+        length = self._length(info, request)
+        cover = self._cover_size(info) if request.max_size else 0
+        allowed, may_copy = request.max_size, True
+        for _ in range(ATTEMPTS):
+            plan = choose(
+                info,
+                replace(request, max_size=allowed),
+                self.default_bitrate,
+                length,
+                cover_size=cover,
+                may_copy=may_copy,
+            )
+            try:
+                result = self._make(info, plan, length)
+            except _CannotCopyError:
+                logger.info("%s: its AAC cannot be copied, so it is encoded", self.name)
+                may_copy = False
+                continue
+            over = result.stat().st_size - (request.max_size or 0)
+            if allowed is None or over <= 0:
+                return result
+            # The encoder went over the bitrate it was given: aim lower by what it was over.
+            allowed, may_copy = allowed - over, False
+        raise StageError(
+            f"{self.name} could not be made to fit {size(request.max_size)}; allow more."
+        )
+
+    def _length(self, info: MediaInfo, request: ConversionRequest) -> float | None:
+        """Seconds of the sound, measured where the file does not say and it matters."""
+        length = info.sound_duration
+        if length is None or info.estimated:
+            copied = info.audio is not None and info.audio.codec == "aac" and not request.bitrate
+            if not copied or request.max_size:
+                self.tracker.update(message="Measuring the sound")
+                length = measure(self.ffmpeg, self.file, "a:0", self.cancel) or length
+        if length is not None and length > self.ffmpeg.settings.max_duration:
+            raise too_long(self.ffmpeg.settings)
+        return length
+
+    def _cover_size(self, info: MediaInfo) -> int:
+        """Bytes of the cover art; 0 without one."""
+        if info.cover is None:
+            return 0
+        picture = self.work / "cover"
+        self.ffmpeg.run(arguments.extract_cover(self.file, info.cover, picture), self.cancel)
+        return picture.stat().st_size if picture.exists() else 0
+
+    def _make(self, info: MediaInfo, plan: Plan, length: float | None) -> Path:
+        """Copy or encode, add the cover, and check; returns the result."""
+        copies = plan.bitrate is None
+        self.tracker.update(
+            message="Copying the sound" if copies else f"Encoding at {plan.bitrate} kb/s"
+        )
+        sound = self.work / "sound.m4a"
+        run = self.ffmpeg.run(
+            arguments.convert(self.file, plan.bitrate, sound, final=info.cover is None),
+            self.cancel,
+            on_reading=lambda reading: self.tracker.show(reading, length),
+        )
+        if run.returncode != 0 or not run.out_time:
+            if copies and not disk_is_full(run):
+                raise _CannotCopyError
+            raise failed(self.name, run)
+        self._check_whole(info, run)
+        result = sound if info.cover is None else self._with_cover(sound, info.cover)
+        self._check_result(result, run)
+        done = "copied as it was" if copies else f"{plan.bitrate} kb/s"
+        self.summary = (
+            f"AAC, {done}, {duration(run.out_time)}, {size(result.stat().st_size)}"
+            + (f"; {run.damage.errors} damaged pieces left out" if run.damage.errors else "")
+            + ("; without its cover art" if info.cover is not None and result == sound else "")
+        )
+        return result
+
+    def _with_cover(self, sound: Path, cover: int) -> Path:
+        """The file with the cover art; `sound` itself when FFmpeg cannot put it in."""
+        result = self.work / "result.m4a"
+        run = self.ffmpeg.run(arguments.add_cover(sound, self.file, cover, result), self.cancel)
+        if run.returncode == 0:
+            return result
+        if disk_is_full(run):
+            raise failed(self.name, run)
+        logger.warning("%s: its cover art cannot be kept: %s", self.name, run.detail)
+        return sound
+
+    def _check_whole(self, info: MediaInfo, run: Run) -> None:
+        """Raise when a part of the source's sound is missing: FFmpeg's exit status is 0 then."""
+        converted = run.out_time or 0.0
+        expected = None if info.estimated else info.sound_duration
+        if info.format in _ENDS_TELL:
+            cut = run.damage.packet_cut
+        elif info.format == "ogg":
+            cut = ogg_is_cut(self.file)
+        else:
+            # The index is whole and the rest may be all there but for a last, empty piece.
+            cut = run.damage.cut_short and (expected is None or converted < expected - 0.1)
+        if not cut and expected is not None and converted < expected - tolerance(expected):
+            cut = not info.has_video or self._picture_is_cut(expected)
+        if cut:
+            raise damaged(self.name, converted, expected, run)
+
+    def _picture_is_cut(self, expected: float) -> bool:
+        """Whether the picture ends early too; where it does not, the sound is just shorter."""
+        picture = measure(self.ffmpeg, self.file, "V:0", self.cancel)
+        return picture is None or picture < expected - tolerance(expected)
+
+    def _check_result(self, result: Path, run: Run) -> None:
+        """Raise unless the result is an AAC track of the length that FFmpeg said it wrote."""
+        said = run.out_time or 0.0
+        info = probe(self.ffmpeg, result, "The result", self.cancel)
+        if info.audio is None or info.audio.codec != "aac" or info.duration is None:
+            raise broken_result(self.name, "it has no AAC track", run)
+        if abs(info.duration - said) > tolerance(said):
+            raise broken_result(
+                self.name, f"it plays {duration(info.duration)}, not {duration(said)}", run
+            )
+
+
+def tolerance(length: float) -> float:
+    """Seconds that a result may differ from `length`: containers round, encoders pad."""
+    return max(0.5, 0.005 * length)

@@ -1,0 +1,131 @@
+"""From FFmpeg's exit status and words to one sentence for the user."""
+
+import re
+
+from similubot_core import StageError
+from similubot_core.render import duration, one_line
+from similubot_ffmpeg.runs import Run
+
+# The words stand at the end of a line or after a component's name, so that a file's name or a tag
+# that holds them is not taken for them. 4.2.2 to 9.0.2 say the same words; exit statuses differ.
+_DISK_FULL = re.compile(r": No space left on device$")
+_TOO_LARGE = re.compile(r": File too large$")
+_NO_SUCH = re.compile(r": No such file or directory$")
+_DENIED = re.compile(r": Permission denied$")
+_NO_TRACK = re.compile(r"^(?:\[\w+#\d+ @ 0x[0-9a-f]+\] )?Stream map '[^']*' matches no streams\.")
+_NO_ENCODER = re.compile(r"Unknown encoder '\w+'$|: Encoder not found$")
+_NO_INDEX = re.compile(r"\] moov atom not found$")
+_LOW_SCORE = re.compile(r"\] Format [\w,]+ detected only with low score of \d+, misdetection")
+_NOT_ALLOWED = re.compile(r"\] Format not on whitelist '")
+_BAD_LAYOUT = re.compile(r"\] Unsupported channel layout")
+
+
+def cannot_read(name: str, run: Run) -> StageError:
+    """The error for a source that FFmpeg cannot open."""
+    name = one_line(name, 80)
+    if _said(_NO_SUCH, run):
+        message = f"There is no file {name}."
+    elif _said(_DENIED, run):
+        message = f"{name} may not be read: permission denied."
+    elif _said(_NOT_ALLOWED, run):
+        message = (
+            f"{name} is not a sound or video file. Playlists and other files that only name media "
+            "are not followed; give the media file itself."
+        )
+    elif _said(_NO_INDEX, run) and not _said(_LOW_SCORE, run):
+        message = (
+            f"{name} is damaged: its index is missing, which comes last in many MPEG-4 files, so "
+            "the download or the recording was cut off. Get the whole file."
+        )
+    elif run.returncode < 0:
+        message = crashed(name, run)
+    else:
+        message = f"{name} is not a sound or video file that can be read, or it is damaged."
+    return StageError(message, detail=run.detail)
+
+
+def no_sound(name: str) -> StageError:
+    """The error for a source without a sound track."""
+    return StageError(f"{one_line(name, 80)} has no sound track, so there is nothing to convert.")
+
+
+def failed(name: str, run: Run) -> StageError:
+    """The error for a conversion that FFmpeg itself calls failed, or that wrote nothing."""
+    name = one_line(name, 80)
+    if _said(_DISK_FULL, run):
+        message = "The disk is full, so the result could not be written; make room and try again."
+    elif _said(_TOO_LARGE, run):
+        message = "The result is larger than a file may be here; ask for a lower bitrate."
+    elif _said(_NO_ENCODER, run):
+        message = (
+            "This FFmpeg was built without an AAC encoder; install a full one, or name another in "
+            "the key program of the table [ffmpeg]."
+        )
+    elif _said(_NO_TRACK, run):
+        return no_sound(name)
+    elif _said(_BAD_LAYOUT, run):
+        message = f"The sound of {name} has channels in an order that AAC does not know."
+    elif run.returncode < 0:
+        message = crashed(name, run)
+    elif not run.out_time:
+        message = f"{name} holds no sound that can be converted: it is damaged, or empty."
+    else:
+        message = (
+            f"FFmpeg could not convert {name} to its end; it stopped after "
+            f"{duration(run.out_time)}."
+        )
+    return StageError(message, detail=run.detail)
+
+
+def damaged(name: str, converted: float, expected: float | None, run: Run) -> StageError:
+    """The error for a source of which only a part could be converted.
+
+    Args:
+        name: The source's name.
+        converted: Seconds that could be converted.
+        expected: Seconds that the source says it has; None when it does not say.
+        run: The run that said so.
+    """
+    name = one_line(name, 80)
+    if expected is None or converted >= expected:
+        message = (
+            f"{name} is damaged: it is cut off at its end, and only its first "
+            f"{_exact(converted)} could be converted. Get the whole file."
+        )
+    else:
+        message = (
+            f"{name} is damaged: only {_exact(converted)} of {_exact(expected)} could be "
+            "converted. Get the whole file."
+        )
+    return StageError(message, detail=run.detail)
+
+
+def broken_result(name: str, why: str, run: Run) -> StageError:
+    """The error for an exit status of 0 and a result that is not right."""
+    return StageError(
+        f"FFmpeg said that it converted {one_line(name, 80)}, but the result is not right: {why}. "
+        "Try again, or with another version of FFmpeg.",
+        detail=run.detail,
+    )
+
+
+def disk_is_full(run: Run) -> bool:
+    """Whether a run failed because nothing more could be written."""
+    return _said(_DISK_FULL, run) or _said(_TOO_LARGE, run)
+
+
+def crashed(name: str, run: Run) -> str:
+    """The sentence for an FFmpeg that a signal ended."""
+    return (
+        f"FFmpeg crashed on {name} (signal {-run.returncode}); another version may read it, see "
+        "`similubot doctor`."
+    )
+
+
+def _exact(seconds: float) -> str:
+    """Seconds for people, exact enough for two near lengths to differ."""
+    return f"{seconds:.1f}s" if seconds < 60 else duration(seconds)
+
+
+def _said(pattern: re.Pattern[str], run: Run) -> bool:
+    return any(pattern.search(line) for line in run.lines)

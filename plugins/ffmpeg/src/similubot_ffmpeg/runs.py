@@ -1,0 +1,170 @@
+"""One run of FFmpeg: its arguments' common part, what it says on the way, and how it ended."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from similubot_core import CancelToken, StageError
+from similubot_core.process import LineSplitter, ProcessStalled, run_process
+from similubot_core.render import duration, size
+from similubot_ffmpeg.output import OutputReader, Reading
+from similubot_ffmpeg.settings import FFmpegSettings
+
+KEPT_LINES = 60
+_UNDECODED = re.compile(r"Error while decoding|Error submitting packet to decoder|Decoding error")
+_CUT_SHORT = re.compile(
+    r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
+    r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
+)
+_LAST_PACKET_CUT = re.compile(r"corrupt input packet in stream \d+$")  # said of other damage too
+
+
+@dataclass(slots=True)
+class Damage:
+    """What FFmpeg said about a damaged source.
+
+    Attributes:
+        cut_short: It ends before its index says it does.
+        packet_cut: A packet was not whole; of a file that is one long run of samples (wav) that
+            means that its end is missing.
+        errors: How many pieces could not be decoded.
+    """
+
+    cut_short: bool = False
+    packet_cut: bool = False
+    errors: int = 0
+
+    def read(self, line: str) -> None:
+        """Take one line of stderr."""
+        if _UNDECODED.search(line):
+            self.errors += 1
+        elif _CUT_SHORT.search(line):
+            self.cut_short = True
+        elif _LAST_PACKET_CUT.search(line):
+            self.packet_cut = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run ended.
+
+    Attributes:
+        returncode: FFmpeg's exit status, which is 0 for many a broken result.
+        out_time: Seconds of media written; None when FFmpeg did not say.
+        lines: The last lines of stderr that are not about streams and tags, for the log and for
+            `similubot_ffmpeg.faults`.
+        damage: What was said about the source.
+    """
+
+    returncode: int
+    out_time: float | None
+    lines: tuple[str, ...]
+    damage: Damage
+
+    @property
+    def detail(self) -> str:
+        """For the log: the exit status and the last lines."""
+        return f"ffmpeg ended with {self.returncode}: " + " | ".join(self.lines[-8:])
+
+
+@dataclass(frozen=True, slots=True)
+class FFmpeg:
+    """An FFmpeg and the limits it runs within. Any thread may use it."""
+
+    program: Path
+    settings: FFmpegSettings = field(default_factory=FFmpegSettings)
+    clock: Callable[[], float] = time.monotonic
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        cancel: CancelToken,
+        on_reading: Callable[[Reading], object] | None = None,
+        on_line: Callable[[str], object] | None = None,
+    ) -> Run:
+        """Run it to its end, whatever that is.
+
+        Args:
+            arguments: What comes after ``ffmpeg -hide_banner -progress …``.
+            cancel: Ends it within 2 seconds.
+            on_reading: Called in this thread with how far it is, about twice a second.
+            on_line: Called in this thread with each line of stderr.
+
+        Raises:
+            Cancelled: The token was set.
+            StageError: It hung, could not be started, or went over the duration or size allowed.
+        """
+        watch = _Watch(self.settings, self.clock)
+        reader = OutputReader()
+        lines: deque[str] = deque(maxlen=KEPT_LINES)
+        damage = Damage()
+
+        def on_stdout(line: str) -> None:
+            reading = reader.read(line)
+            if reading is not None:
+                watch.take(reading)
+                if on_reading:
+                    on_reading(reading)
+
+        def on_stderr(line: str) -> None:
+            if on_line:
+                on_line(line)
+            if not line.startswith(" "):
+                lines.append(line[:500])
+                damage.read(line)
+
+        # Without -nostdin: with it, 7.0.2 ignores SIGTERM and SIGINT to its end. stdin is empty.
+        splitters = LineSplitter(on_stdout), LineSplitter(on_stderr)
+        result = run_process(
+            [self.program, "-hide_banner", "-y", "-progress", "pipe:1", "-nostats", *arguments],
+            cancel=cancel,
+            on_stdout=splitters[0].feed,
+            on_stderr=splitters[1].feed,
+            stall_timeout=self.settings.stall_timeout,
+        )
+        for splitter in splitters:
+            splitter.close()
+        return Run(result.returncode, watch.out_time, tuple(lines), damage)
+
+
+class _Watch:
+    """Ends a run that moves no more, or that writes more than is allowed."""
+
+    def __init__(self, settings: FFmpegSettings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._moved = clock()
+        self._last: tuple[float | None, int | None] = (None, None)
+        self.out_time: float | None = None
+
+    def take(self, reading: Reading) -> None:
+        if reading.out_time is not None:
+            self.out_time = max(reading.out_time, self.out_time or 0.0)
+        state = (reading.out_time, reading.total_size)
+        now = self._clock()
+        if state != self._last:
+            self._last, self._moved = state, now
+        elif now - self._moved > self._settings.stall_timeout and not reading.last:
+            # FFmpeg from 7.0 on goes on printing its blocks while it hangs.
+            raise ProcessStalled(
+                f"FFmpeg made no progress for {self._settings.stall_timeout:g} s and was stopped; "
+                "try again, or raise stall_timeout in the table [ffmpeg]."
+            )
+        if self.out_time is not None and self.out_time > self._settings.max_duration:
+            raise too_long(self._settings)
+        if (reading.total_size or 0) > self._settings.max_output_size:
+            raise StageError(
+                f"The result would be over the limit of {size(self._settings.max_output_size)}; "
+                "ask for a lower bitrate, or raise max_output_size in the table [ffmpeg]."
+            )
+
+
+def too_long(settings: FFmpegSettings) -> StageError:
+    """The error for a source that plays longer than is allowed."""
+    return StageError(
+        f"The file plays longer than the limit of {duration(settings.max_duration)}; "
+        "cut it, or raise max_duration in the table [ffmpeg]."
+    )

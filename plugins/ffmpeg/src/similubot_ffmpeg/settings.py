@@ -1,0 +1,34 @@
+"""The table [ffmpeg] of similubot.toml."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+LOWEST_BITRATE = 32
+HIGHEST_BITRATE = 512
+"""Kilobits per second: what FFmpeg's own AAC encoder makes use of in stereo at 44,100 Hz."""
+
+
+@dataclass(frozen=True, slots=True)
+class FFmpegSettings:
+    """How this plugin runs FFmpeg.
+
+    Attributes:
+        program: The FFmpeg to use, a path or a name on PATH; None is "ffmpeg" on PATH, else the one
+            in imageio-ffmpeg.
+        default_bitrate: Kilobits per second where none is asked for, 32 to 512.
+        threads: How many parts of a long source are encoded at once; 1 is never more than one, 0
+            is as many as there are processors, where that is faster.
+        max_duration: Seconds of sound that a source may have at most.
+        max_output_size: Bytes that a result may have at most.
+        stall_timeout: Seconds without any progress after which FFmpeg is taken for hung.
+    """
+
+    table_name: ClassVar[str] = "ffmpeg"
+    program: str | None = None
+    default_bitrate: Annotated[int, Meta(ge=LOWEST_BITRATE, le=HIGHEST_BITRATE)] = 128
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    max_duration: Annotated[float, Meta(gt=0)] = 86_400.0
+    max_output_size: Annotated[int, Meta(gt=0)] = 4 * 1024**3
+    stall_timeout: Annotated[float, Meta(gt=0)] = 60.0
