@@ -1,1 +1,57 @@
 """A Discord message that shows live progress and always ends on the final state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from similubot_core import Check, Settings, Sink, SinkContext, SinkSpec, hookimpl
+from similubot_discord_sink.settings import DiscordSettings
+
+if TYPE_CHECKING:
+    from similubot_discord_sink.endpoint import point_discord_at
+    from similubot_discord_sink.updater import DiscordProgressUpdater
+
+__version__ = "0.1.0"
+
+__all__ = ["DiscordProgressUpdater", "DiscordSettings", "point_discord_at"]
+
+_MODULES = {
+    "DiscordProgressUpdater": "updater",
+    "point_discord_at": "endpoint",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that importing the package stays light."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def _open_sink(context: SinkContext) -> Sink:
+    from similubot_discord_sink.webhook_sink import open_webhook_sink
+
+    return open_webhook_sink(context)
+
+
+def _check(settings: Settings) -> Sequence[Check]:
+    from similubot_discord_sink.webhook_sink import check_webhook
+
+    return check_webhook(settings)
+
+
+@hookimpl
+def similubot_sinks() -> list[SinkSpec]:
+    """The sink "discord": a message posted by a webhook and edited as the work goes on."""
+    return [
+        SinkSpec(
+            name="discord",
+            summary="a Discord message, by a webhook: --sink discord=WEBHOOK-URL",
+            factory=_open_sink,
+            settings=DiscordSettings,
+            check=_check,
+        )
+    ]

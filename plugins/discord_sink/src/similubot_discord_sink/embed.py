@@ -1,0 +1,133 @@
+"""The embed that shows a job's operations, within all of Discord's limits whatever it is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import discord
+
+from similubot_core import ProgressInfo, ProgressStatus, render
+from similubot_discord_sink.operations import OperationState
+from similubot_discord_sink.plain_text import plain
+
+NAME_LIMIT = 100
+MESSAGE_LIMIT = 500
+SHOWN_OPERATIONS = 10
+LONGEST_BAR = 100
+PLANNED_MARK = "▫️"
+
+COLOURS = {
+    ProgressStatus.STARTING: 0xF1C40F,
+    ProgressStatus.IN_PROGRESS: 0x3498DB,
+    ProgressStatus.COMPLETED: 0x2ECC71,
+    ProgressStatus.FAILED: 0xE74C3C,
+    ProgressStatus.CANCELLED: 0x95A5A6,
+}
+"""The colour of the embed's edge for each status."""
+
+
+def job_embed(
+    states: Sequence[OperationState],
+    *,
+    title: str = "",
+    bar_length: int = 20,
+    now: datetime | None = None,
+) -> discord.Embed:
+    """All operations of a job: done ones ticked with their time, the present one with its bar.
+
+    Args:
+        states: The operations in their order; the one shown in full is the first that has not
+            ended well, else the last.
+        title: What the job is about; text from outside is escaped. Empty shows the operation.
+        bar_length: Characters of the bar, 1 to 100.
+        now: The time that the embed carries; None is this moment.
+    """
+    now = now or datetime.now(UTC)
+    present = _present(states)
+    status = present.info.status if present and present.info else ProgressStatus.STARTING
+    headline = title or (present.name if present else "Waiting")
+    embed = discord.Embed(
+        title=f"{render.MARKS[status]} {plain(headline, NAME_LIMIT)}",
+        colour=COLOURS[status],
+        timestamp=now,
+    )
+    lines = _lines(states, present, named=bool(title), bar_length=bar_length)
+    embed.description = "\n".join(lines)
+    if present is not None and present.info is not None:
+        _add_fields(embed, present.info)
+    ended = [state.seconds for state in states if state.seconds is not None]
+    if status.is_final:
+        embed.set_footer(text=f"Took {render.duration(math.fsum(ended))}")
+    else:
+        embed.set_footer(text="Updated")
+    return embed
+
+
+def _present(states: Sequence[OperationState]) -> OperationState | None:
+    begun = [state for state in states if state.info is not None]
+    for state in begun:
+        if state.info is not None and state.info.status is not ProgressStatus.COMPLETED:
+            return state
+    if begun and len(begun) < len(states):
+        return next(state for state in states if state.info is None)
+    return begun[-1] if begun else None
+
+
+def _lines(
+    states: Sequence[OperationState],
+    present: OperationState | None,
+    *,
+    named: bool,
+    bar_length: int,
+) -> list[str]:
+    hidden = max(0, len(states) - SHOWN_OPERATIONS)
+    shown = list(states[hidden:])
+    if present is not None and present not in shown:
+        shown[0] = present
+    lines = [f"… {hidden} more before"] if hidden else []
+    for state in shown:
+        if state is present and state.info is not None:
+            if named or len(states) > 1:
+                lines.append(f"{_mark(state)} **{plain(state.name, NAME_LIMIT)}**{_took(state)}")
+            lines += _present_lines(state.info, bar_length)
+        else:
+            lines.append(f"{_mark(state)} {plain(state.name, NAME_LIMIT)}{_took(state)}")
+    return lines
+
+
+def _mark(state: OperationState) -> str:
+    return PLANNED_MARK if state.info is None else render.MARKS[state.info.status]
+
+
+def _took(state: OperationState) -> str:
+    return "" if state.seconds is None else f" · {render.duration(state.seconds)}"
+
+
+def _present_lines(info: ProgressInfo, bar_length: int) -> list[str]:
+    bar = render.bar(info.percentage, bar_length)
+    lines = [f"`{bar}` {render.percent(info.percentage)}"]
+    if info.message.strip():
+        lines.append(plain(info.message, MESSAGE_LIMIT, links=True))
+    return lines
+
+
+def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
+    if not info.status.is_final:
+        embed.add_field(name="Size", value=render.sizes(info))
+        embed.add_field(name="Speed", value=_speed(info))
+        embed.add_field(name="ETA", value=render.duration(info.eta))
+    elif info.current_size is not None:
+        done = info.status is ProgressStatus.COMPLETED
+        text = render.size(info.current_size) if done else render.sizes(info)
+        embed.add_field(name="Size", value=text)
+
+
+def _speed(info: ProgressInfo) -> str:
+    """Bytes a second; of a conversion, which has none, how many times faster than playing."""
+    factor = info.details.get("speed_factor")
+    known = isinstance(factor, int | float) and math.isfinite(factor) and factor > 0
+    if info.speed is None and known:
+        return f"{factor:.1f}×"
+    return render.speed(info.speed)

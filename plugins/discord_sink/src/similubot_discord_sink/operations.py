@@ -1,0 +1,106 @@
+"""The newest state of each operation that one message shows, written by any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from similubot_core import ProgressCallback, ProgressInfo, ProgressStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OperationState:
+    """One operation as it is to be shown.
+
+    `info` is None for one that is planned and has not begun. `seconds` is the time it took, None
+    until it ended.
+    """
+
+    name: str
+    info: ProgressInfo | None
+    seconds: float | None
+
+
+class Waker(Protocol):
+    """What is told that there is something new; `MessageEditor` is one."""
+
+    woken: bool
+    """Whether it was told and has not looked yet; then it need not be told again."""
+
+    def wake(self) -> None:
+        """There is something new."""
+
+    def urge(self) -> None:
+        """There is something that should not wait for the interval."""
+
+
+class Operations:
+    """Takes states from any thread, never blocking; gives them in the order they began.
+
+    An end is sticky: what comes later of the same operation is dropped, unless it begins anew.
+
+    Args:
+        planned: Operations known to come, in their order.
+    """
+
+    def __init__(self, planned: Sequence[str] = ()) -> None:
+        self._planned = tuple(planned)
+        self._lock = threading.Lock()
+        self._live: dict[str, ProgressInfo] = {}
+        self._ended: dict[str, ProgressInfo] = {}
+        self._began: dict[str, float] = {}
+
+    def callback(self, waker: Waker) -> ProgressCallback:
+        """The function for `ProgressTracker.add_callback`: it stores, wakes and is gone."""
+        in_progress = ProgressStatus.IN_PROGRESS
+        live = self._live
+
+        def take(info: ProgressInfo) -> None:
+            if info.status is in_progress:
+                live[info.operation] = info  # one step for all threads: no lock needed
+            else:
+                self._status_changed(info)
+                if info.status.is_final and self.all_ended():
+                    waker.urge()
+            if not waker.woken:
+                waker.wake()
+
+        return take
+
+    def _status_changed(self, info: ProgressInfo) -> None:
+        with self._lock:
+            name = info.operation
+            if info.status is ProgressStatus.STARTING:
+                self._live[name] = info
+                self._ended.pop(name, None)
+                self._began[name] = info.timestamp
+            elif name not in self._ended:
+                self._began.setdefault(name, info.timestamp)
+                self._ended[name] = info
+
+    def all_ended(self) -> bool:
+        """Whether nothing is left to be done, as far as is known now."""
+        with self._lock:
+            ended = self._ended
+            begun = {*self._began, *self._live.copy()}
+            if any(info.status is not ProgressStatus.COMPLETED for info in ended.values()):
+                return begun <= ended.keys()
+            return bool(ended) and begun.union(self._planned) <= ended.keys()
+
+    def states(self) -> list[OperationState]:
+        """All operations: those begun in their order, then those planned."""
+        with self._lock:
+            for name, info in self._live.copy().items():
+                self._began.setdefault(name, info.timestamp)
+            order = dict.fromkeys([*self._began, *self._planned])
+            if set(self._began) <= set(self._planned):
+                order = dict.fromkeys(self._planned)
+            return [self._state(name) for name in order]
+
+    def _state(self, name: str) -> OperationState:
+        ended = self._ended.get(name)
+        if ended is None:
+            return OperationState(name, self._live.get(name), None)
+        return OperationState(name, ended, max(0.0, ended.timestamp - self._began[name]))

@@ -1,0 +1,167 @@
+"""What an editor edits: one message of the real client, and what each of Discord's errors means."""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import aiohttp
+import discord
+
+UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
+MISSING_ACCESS, MISSING_PERMISSIONS = 50001, 50013
+INVALID_WEBHOOK_TOKEN = 50027
+TOO_MANY_OLD_EDITS = 30046
+ARCHIVED_THREAD = 50083
+
+GONE = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK})
+FORBIDDEN = frozenset({MISSING_ACCESS, MISSING_PERMISSIONS, ARCHIVED_THREAD})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a message is to show.
+
+    Attributes:
+        embed: The embed; None shows none.
+        content: The text above it; None leaves what is there.
+        remove_view: Whether buttons are taken away.
+        ends: Whether nothing is left to be done as far as is known.
+        view: Buttons to show; None leaves them.
+    """
+
+    embed: discord.Embed | None
+    content: str | None = None
+    remove_view: bool = False
+    ends: bool = False
+    view: discord.ui.View | None = field(default=None, compare=False)
+
+    def same_as(self, other: Frame | None) -> bool:
+        """Whether people would see no difference (the embed's time aside)."""
+        return other is not None and (
+            (self.content, self.remove_view, self.view)
+            == (other.content, other.remove_view, other.view)
+            and _without_time(self.embed) == _without_time(other.embed)
+        )
+
+
+def _without_time(embed: discord.Embed | None) -> dict[str, object]:
+    body: dict[str, object] = dict(embed.to_dict()) if embed is not None else {}
+    body.pop("timestamp", None)
+    return body
+
+
+class Verdict(enum.Enum):
+    """What to do after an edit that failed."""
+
+    STOP = "stop for good"
+    MOVE = "go on as a partial message, with the bot's token"
+    SLOWER = "edit less often"
+    SKIP = "this frame is refused; go on with the next"
+    RETRY = "try again later"
+
+
+def judge(error: Exception) -> Verdict:
+    """What an exception of `Message.edit` asks for.
+
+    Codes are Discord's JSON error codes. discord.py 2.7.1 raises RuntimeError("Session is
+    closed") in an edit that slept through `Client.close`, RateLimited (no HTTPException) where
+    the client has `max_ratelimit_timeout`, KeyError for a 429 without `retry_after`.
+    """
+    if isinstance(error, discord.HTTPException):
+        if error.code == INVALID_WEBHOOK_TOKEN:
+            return Verdict.MOVE
+        if error.code == TOO_MANY_OLD_EDITS:
+            return Verdict.SLOWER
+        if error.status == 400 or error.status == 413:
+            return Verdict.SKIP
+        if error.status == 429 or error.status >= 500:
+            return Verdict.RETRY
+        return Verdict.STOP
+    transient = (discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError, KeyError)
+    return Verdict.RETRY if isinstance(error, transient) else Verdict.STOP
+
+
+def reason(error: Exception) -> str:
+    """Why an edit failed, for the log: holds no address and no token."""
+    if isinstance(error, discord.HTTPException):
+        return f"Discord answered {error.status} (error code {error.code})"
+    if isinstance(error, RuntimeError):
+        return "the client is closed"
+    return type(error).__name__
+
+
+class Target(Protocol):
+    """A message, or what becomes one."""
+
+    name: str
+    """For the log."""
+
+    def age(self) -> float:
+        """Seconds since the message was sent."""
+
+    async def show(self, frame: Frame) -> None:
+        """Put a frame on it; raises what discord.py raises."""
+
+    async def is_taken_over(self) -> bool:
+        """Whether someone else has edited it since our last frame."""
+
+    def move(self) -> bool:
+        """Go on by another way after 50027; False where there is none."""
+
+
+class MessageTarget:
+    """A message of a discord.py client: of a channel, an interaction or a follow-up.
+
+    Args:
+        message: The message; a partial one will do.
+    """
+
+    def __init__(self, message: discord.Message | discord.PartialMessage) -> None:
+        self._message: discord.Message | discord.PartialMessage = message
+        self._moved = False
+        self._last: discord.Embed | None = None
+        self.name = f"message {message.id}"
+
+    def age(self) -> float:
+        """Seconds since the message was sent."""
+        return time.time() - self._message.created_at.timestamp()
+
+    async def show(self, frame: Frame) -> None:
+        """Edit the message."""
+        if frame.view is not None:
+            view: discord.ui.View | None = frame.view
+        elif frame.remove_view:
+            view = None
+        else:
+            view = discord.utils.MISSING
+        content = discord.utils.MISSING if frame.content is None else frame.content
+        nobody = discord.AllowedMentions.none()
+        await self._message.edit(
+            embed=frame.embed, content=content, view=view, allowed_mentions=nobody
+        )
+        self._last = frame.embed
+
+    async def is_taken_over(self) -> bool:
+        """Whether the embed on the server is another than our last one; False if it cannot say."""
+        last = self._last
+        if last is None or last.timestamp is None:
+            return False
+        try:
+            there = await self._message.fetch()
+        except (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError):
+            return False
+        if len(there.embeds) != 1 or there.embeds[0].timestamp is None:
+            return True
+        return abs((there.embeds[0].timestamp - last.timestamp).total_seconds()) > 0.01
+
+    def move(self) -> bool:
+        """Go on as a partial message of the channel, whose edits need no interaction token."""
+        make = getattr(self._message.channel, "get_partial_message", None)
+        if self._moved or make is None:
+            return False
+        self._message = make(self._message.id)
+        self._moved = True
+        return True

@@ -1,0 +1,206 @@
+"""The sink "discord": posts a message by a webhook and edits it, from a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import re
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+
+from similubot_core import Check, ProgressInfo, Settings, Sink, SinkContext, UsageError
+from similubot_discord_sink.editor import MessageEditor
+from similubot_discord_sink.embed import job_embed
+from similubot_discord_sink.endpoint import point_discord_at
+from similubot_discord_sink.operations import Operations
+from similubot_discord_sink.settings import DiscordSettings
+from similubot_discord_sink.target import Frame
+
+CLOSE_WITHIN = 10.0
+REQUEST_WITHIN = 60.0
+OWN_HOSTS = ("discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com")
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[\w.:\[\]-]+)/api(?:/v\d+)?/webhooks/"
+    r"(?P<id>\d{15,20})/(?P<token>[\w.-]{20,100})/?(?:\?thread_id=(?P<thread>\d{15,20}))?"
+)
+_FORM = (
+    "https://discord.com/api/webhooks/NUMBER/TOKEN; Discord shows it under "
+    "Edit Channel, Integrations, Webhooks, Copy Webhook URL"
+)
+
+
+@dataclass(frozen=True)
+class WebhookAddress:
+    """A webhook's address, taken apart. The token is a secret."""
+
+    id: int
+    token: str
+    thread_id: int | None = None
+
+    def __repr__(self) -> str:
+        return f"WebhookAddress(id={self.id})"
+
+    @classmethod
+    def parse(cls, url: str, settings: DiscordSettings) -> WebhookAddress:
+        """Take an address apart; one on another host than Discord's (or `api_url`'s) is refused.
+
+        Raises:
+            UsageError: It is not a webhook's address; does not repeat it.
+        """
+        found = _ADDRESS.fullmatch(url.strip())
+        if found is None:
+            raise UsageError(f"The Discord sink needs a webhook's address of the form {_FORM}.")
+        elsewhere = (settings.api_url or "").startswith(f"{found['scheme']}://{found['host']}/")
+        if not elsewhere and not (found["scheme"] == "https" and found["host"] in OWN_HOSTS):
+            raise UsageError(
+                f"The webhook's address is not on discord.com; it has the form {_FORM}."
+            )
+        thread = found["thread"]
+        return cls(int(found["id"]), found["token"], int(thread) if thread else None)
+
+
+class WebhookTarget:
+    """A message that a webhook posts with the first frame and edits with the others."""
+
+    def __init__(self, address: WebhookAddress) -> None:
+        self._address = address
+        self._session: aiohttp.ClientSession | None = None
+        self._message: discord.WebhookMessage | None = None
+        self._sent_at = 0.0
+        self.name = f"the message of webhook {address.id}"
+
+    def age(self) -> float:
+        """Seconds since the message was posted."""
+        return time.monotonic() - self._sent_at
+
+    async def show(self, frame: Frame) -> None:
+        """Post the message, or edit it."""
+        embed = frame.embed or discord.Embed()
+        if self._message is not None:
+            await self._message.edit(embed=embed)
+            return
+        if self._session is None:
+            limit = aiohttp.ClientTimeout(total=REQUEST_WITHIN)
+            self._session = aiohttp.ClientSession(timeout=limit)
+        webhook = discord.Webhook.partial(
+            self._address.id, self._address.token, session=self._session
+        )
+        thread = self._address.thread_id
+        self._message = await webhook.send(
+            embed=embed,
+            wait=True,
+            allowed_mentions=discord.AllowedMentions.none(),
+            thread=discord.Object(thread) if thread else discord.utils.MISSING,
+        )
+        self._sent_at = time.monotonic()
+
+    async def is_taken_over(self) -> bool:
+        """Nobody else can edit a webhook's message."""
+        return False
+
+    def move(self) -> bool:
+        """A webhook's token is all there is."""
+        return False
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class WebhookSink:
+    """Shows what it is told in one message of a webhook; needs no bot and no event loop.
+
+    Args:
+        address: The webhook.
+        title: What the whole is about; text from outside is escaped.
+        interval: Seconds from the end of one edit to the next.
+    """
+
+    def __init__(self, address: WebhookAddress, title: str, interval: float) -> None:
+        self._title = title
+        self._operations = Operations()
+        self._loop = asyncio.new_event_loop()
+        self._target = WebhookTarget(address)
+        self._editor = MessageEditor(self._target, self._frame, interval, self._loop)
+        self._take = self._operations.callback(self._editor)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="discord-sink", daemon=True)
+        self._thread.start()
+
+    def show(self, info: ProgressInfo) -> None:
+        """Take the newest state of an operation; any thread, never blocks."""
+        self._take(info)
+
+    def close(self) -> None:
+        """Show the final state, waiting 10 s at most, and let go."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        done = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
+        try:
+            done.result(CLOSE_WITHIN + 5)
+        except concurrent.futures.TimeoutError:
+            done.cancel()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    async def _finish(self) -> None:
+        await self._editor.aclose(CLOSE_WITHIN)
+        await self._target.aclose()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _frame(self) -> Frame:
+        return Frame(
+            job_embed(self._operations.states(), title=self._title),
+            ends=self._operations.all_ended(),
+        )
+
+
+def _hide_addresses(record: logging.LogRecord) -> bool:
+    """discord.py writes whole addresses of webhooks, which are secrets, at DEBUG."""
+    return record.levelno > logging.DEBUG
+
+
+def open_webhook_sink(context: SinkContext) -> Sink:
+    """Open the sink on a webhook's address: the target, else the setting `webhook_url`.
+
+    Raises:
+        UsageError: There is no address, or it is none of a webhook.
+    """
+    settings = context.settings.table(DiscordSettings)
+    url = context.target or settings.webhook_url
+    if not url:
+        raise UsageError(
+            "The Discord sink needs a webhook: --sink discord=URL, or "
+            f"SIMILUBOT_DISCORD_WEBHOOK_URL in the environment. It has the form {_FORM}."
+        )
+    address = WebhookAddress.parse(url, settings)
+    point_discord_at(settings.api_url, None)
+    logging.getLogger("discord.webhook.async_").addFilter(_hide_addresses)
+    return WebhookSink(address, context.title, settings.update_interval)
+
+
+def check_webhook(settings: Settings) -> Sequence[Check]:
+    """What `similubot doctor` says of the sink; looks at no network."""
+    table = settings.table(DiscordSettings)
+    if not table.webhook_url:
+        return [Check("Discord webhook", True, "none in the settings; give one as the target")]
+    try:
+        address = WebhookAddress.parse(table.webhook_url, table)
+    except UsageError as error:
+        return [Check("Discord webhook", False, "webhook_url is no webhook's address", str(error))]
+    return [Check("Discord webhook", True, f"webhook {address.id} in the settings")]
