@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from similubot_core.descriptors import CommandContext, CommandSpec, Plugins
 from similubot_core.errors import Cancelled, SimilubotError, UsageError
@@ -61,7 +62,7 @@ def _run(arguments: list[str]) -> int:
     if name not in commands:
         plugins.get(CommandSpec, name)  # says which there are
     spec = commands[name]
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"similubot {name}", description=spec.summary, parents=[common], allow_abbrev=False
     )
     spec.configure(parser)
@@ -73,6 +74,14 @@ def _run(arguments: list[str]) -> int:
     return spec.run(parsed, CommandContext(plugins, settings, options.debug))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one sentence like every other error's."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print together with the usage."""
+        raise UsageError(f"{message[:1].upper()}{message[1:]}; {self.prog} --help says more.")
+
+
 def _own(arguments: list[str]) -> list[str]:
     """The arguments before ``--``; what follows belongs to a watched command."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -80,7 +89,7 @@ def _own(arguments: list[str]) -> list[str]:
 
 def _common_options() -> argparse.ArgumentParser:
     """The options that may stand before or after the command's name."""
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common = _Parser(prog="similubot", add_help=False, allow_abbrev=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="settings that win over others")
     common.add_argument("--no-plugins", action="store_true", help="load no plugin at all")
     common.add_argument("--debug", action="store_true", help="show tracebacks and the log")

@@ -20,7 +20,9 @@ from similubot_core.sinks import write_event
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `similubot convert`."""
     parser.add_argument("source", metavar="SOURCE", help="a link that a plugin takes, or a file")
-    parser.add_argument("--bitrate", type=int, metavar="KBPS", help="kilobits per second, e.g. 128")
+    parser.add_argument(
+        "--bitrate", type=_bitrate, metavar="KBPS", help="kilobits per second, e.g. 128"
+    )
     parser.add_argument(
         "--to", metavar="NAME[=TARGET]", help="upload the result, e.g. catbox, or folder=DIR"
     )
@@ -32,6 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_sink_option(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+
+
+def _bitrate(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        shown = render.one_line(text, 40)
+        raise argparse.ArgumentTypeError(
+            f"{shown!r} is not a whole number of kilobits per second"
+        ) from None
 
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:

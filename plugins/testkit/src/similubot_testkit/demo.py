@@ -17,7 +17,7 @@ from similubot_testkit.catbox_server import LoopbackCatbox
 from similubot_testkit.media import make_video
 from similubot_testkit.mega_server import LoopbackMega
 
-SECONDS = 60
+SECONDS = 180
 """The length of the video that is made."""
 BITRATE = 96
 CONNECTION_BYTES_PER_SECOND = 256 * 1024
