@@ -1,10 +1,13 @@
 """CancelToken: one per job, obeyed by every wait, read and child process of it."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from similubot_core.errors import Cancelled
+
+logger = logging.getLogger(__name__)
 
 
 class CancelToken:
@@ -16,8 +19,9 @@ class CancelToken:
         self._callbacks: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
-        """Set the token and run what `on_cancel` registered, in this thread. A second call is
-        harmless.
+        """Set the token and run what `on_cancel` registered, in this thread.
+
+        A second call is harmless. A callback that raises is logged and the others still run.
         """
         with self._lock:
             if self._event.is_set():
@@ -25,7 +29,7 @@ class CancelToken:
             self._event.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback()
+            _call(callback)
 
     @property
     def cancelled(self) -> bool:
@@ -54,10 +58,18 @@ class CancelToken:
             if not late:
                 self._callbacks.append(callback)
         if late:
-            callback()
+            _call(callback)
         try:
             yield
         finally:
             with self._lock:
                 if callback in self._callbacks:
                     self._callbacks.remove(callback)
+
+
+def _call(callback: Callable[[], object]) -> None:
+    try:
+        callback()
+    except Exception as error:
+        # One that fails must not keep the others from ending their reads.
+        logger.error("What was to end on a cancel raised", exc_info=error)

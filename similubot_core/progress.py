@@ -74,9 +74,15 @@ class ProgressInfo:
     timestamp: float = field(default_factory=time.time)
 
     def as_dict(self) -> dict[str, object]:
-        """The fields by name, as JSON can carry them (`status` as its value)."""
+        """The fields by name, as JSON can carry them: `status` as its value, and a detail that is
+        NaN or infinite as None.
+        """
         values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "status": self.status.value, "details": dict(self.details)}
+        details = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in self.details.items()
+        }
+        return {**values, "status": self.status.value, "details": details}
 
 
 ProgressCallback = Callable[[ProgressInfo], None]
@@ -134,6 +140,9 @@ class ProgressTracker(ABC):
     def remove_callback(self, callback: ProgressCallback) -> None:
         """Tell `callback` nothing more. One that was never added is no error."""
         with self._lock:
+            for delivery in self._deliveries:
+                if delivery.callback == callback:
+                    delivery.stop()
             self._deliveries = tuple(d for d in self._deliveries if d.callback != callback)
 
     def get_current_progress(self) -> ProgressInfo:
@@ -276,17 +285,19 @@ class ProgressTracker(ABC):
 
 
 def _finite(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value) or value < 0:
+    try:
+        if value is None or not math.isfinite(value) or value < 0:
+            return None
+        return float(value)
+    except OverflowError:  # an int of hundreds of digits, such as a hostile tool may print
         return None
-    return float(value)
 
 
 def _size(value: float | None) -> int | None:
-    value = _finite(value)
-    return None if value is None else int(value)
+    # Not by way of float, which holds no more than 53 bits of a whole number.
+    return None if value is None or _finite(value) is None else int(value)
 
 
 def _percentage(value: float | None, last: float) -> float:
-    if value is None or math.isnan(value):
-        return last
-    return max(last, min(float(value), HIGHEST_UNFINISHED))
+    value = _finite(value)
+    return last if value is None else max(last, min(value, HIGHEST_UNFINISHED))

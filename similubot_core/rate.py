@@ -29,8 +29,11 @@ class RateMeter:
         self._samples: deque[tuple[float, float]] = deque()
 
     def sample(self, current: float) -> None:
-        """Take the number as it is now. One that fell (the work began anew) starts over."""
-        if not math.isfinite(current):
+        """Take the number as it is now. One that fell (the work began anew) starts over.
+
+        NaN, infinite and what no float can hold are passed over.
+        """
+        if not _is_finite(current):
             return
         now = self._clock()
         if self._samples and current < self._samples[-1][1]:
@@ -52,7 +55,8 @@ class RateMeter:
         elapsed = self._clock() - begin
         if elapsed < _SHORTEST_SECONDS:
             return None
-        return (self._samples[-1][1] - first) / elapsed
+        speed = (self._samples[-1][1] - first) / elapsed
+        return speed if _is_finite(speed) else None
 
     def eta(self, total: float | None) -> float | None:
         """Seconds until the number is `total` at the present speed; None when that is unknown.
@@ -60,10 +64,17 @@ class RateMeter:
         `total` None means that the end is unknown.
         """
         speed = self.speed
-        if total is None or speed is None or not self._samples:
+        if total is None or speed is None or not _is_finite(total):
             return None
         left = total - self._samples[-1][1]
         if left <= 0:
             return 0.0
         seconds = left / speed if speed > 0 else math.inf
         return seconds if math.isfinite(seconds) else None
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that no float can hold
+        return False

@@ -28,6 +28,8 @@ def bar(percentage: float, length: int = 20) -> str:
     length = max(1, length)
     share = min(max(percentage, 0.0), 100.0) / 100.0 if math.isfinite(percentage) else 0.0
     eighths = int(share * length * 8 + 1e-9)
+    if share < 1.0:
+        eighths = min(eighths, length * 8 - 1)
     full, rest = divmod(eighths, 8)
     part = EIGHTHS[rest - 1] if rest else ""
     return FULL * full + part + EMPTY * (length - full - len(part))
@@ -37,12 +39,14 @@ def percent(percentage: float) -> str:
     """ "60.5%"; rounded down, so that "100.0%" is never shown of something unfinished."""
     if not math.isfinite(percentage):
         return UNKNOWN
-    return f"{math.floor(min(max(percentage, 0.0), 100.0) * 10 + 1e-9) / 10:.1f}%"
+    if percentage >= 100.0:
+        return "100.0%"
+    return f"{min(math.floor(max(percentage, 0.0) * 10 + 1e-9), 999) / 10:.1f}%"
 
 
 def size(count: float | None) -> str:
     """Bytes as "512.3 MB" (1 MB = 1,048,576 bytes, as MEGA counts); None is "unknown"."""
-    if count is None or not math.isfinite(count) or count < 0:
+    if count is None or not _is_number(count):
         return UNKNOWN
     if count < 1024:
         return f"{int(count)} B"
@@ -71,7 +75,7 @@ def speed(bytes_per_second: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """ "2m 18s", "1h 5m", "3d 4h"; None is "unknown"."""
-    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+    if seconds is None or not _is_number(seconds):
         return UNKNOWN
     left = round(seconds)
     if left < 60:
@@ -89,26 +93,46 @@ def one_line(text: str, limit: int = 200) -> str:
     Control characters, line ends and the marks that turn the writing direction around become
     blanks, so that a file's name can neither move a terminal's cursor nor hide its ending.
     """
-    kept = "".join(" " if unicodedata.category(c) in _UNPRINTABLE else c for c in text[: limit * 4])
+    read = text[: limit * 4]
+    kept = "".join(" " if unicodedata.category(c) in _UNPRINTABLE else c for c in read)
     kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+    if len(kept) <= limit and len(read) == len(text):
+        return kept
+    return kept[: limit - 1] + "…"
+
+
+def _is_number(value: float) -> bool:
+    """Whether it is finite, not negative, and not an int that no float can hold."""
+    try:
+        return math.isfinite(value) and value >= 0
+    except OverflowError:
+        return False
 
 
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_LINK = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?((?:(?!%23)[^?#])*)((?:[?#]|%23).*)?$"
+)
+_LINK_WITHOUT_SCHEME = re.compile(
+    r"()((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/(?:(?!%23)[^?#])*)((?:[?#]|%23).*)?$"
+)
 
 
 def shown_source(source: str) -> str:
     """A source as it may be shown and logged.
 
     Of a link, what can be secret is cut: a user and password before the host, the query and the
-    fragment, which is the key of a MEGA link (``/file/H#K`` as well as the old ``#!H!K``).
+    fragment, which is the key of a MEGA link (``/file/H#K`` as well as the old ``#!H!K``), also
+    where "#" is written "%23" or the scheme is left out, as in ``mega.nz/file/H#K``.
     """
     source = one_line(source, 300)
-    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?([^?#]*)([?#].*)?$", source)
+    match = _LINK.search(source) or _LINK_WITHOUT_SCHEME.match(source)
     if match is None:
         return source
     scheme, address, rest = match.groups()
-    old_style = re.match(r"#(F?!|P!)([\w-]{0,8})", rest or "")
+    scheme = source[: match.start()] + scheme
+    old_style = re.match(r"(?:#|%23)(F?!|P!)([\w-]{0,8})", rest or "")
     if old_style:
         return f"{scheme}{address}#{old_style[1]}{old_style[2]}…"
     return f"{scheme}{address}{'…' if rest else ''}"
