@@ -65,7 +65,7 @@ def link_in(answer: Answer, service: Service) -> str | Failure:
 
 def is_link_of(link: str, service: Service) -> bool:
     """Whether `link` is one file's address on a host of `service`."""
-    if len(link) > _LONGEST_LINK or not re.fullmatch(r"https?://[^\s\\<>\"{}|^`]+", link):
+    if len(link) > _LONGEST_LINK or not re.fullmatch(r"https?://[^\s\\<>\"{}|^`?#]+", link):
         return False
     if not link.isprintable():
         return False

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -11,8 +12,11 @@ from similubot_catbox.services import FileToSend, identity
 from similubot_core import StageError
 from similubot_core.render import one_line
 
-BLOCK = 65_536
-"""Bytes read and sent at a time."""
+BLOCK = 262_144
+"""Bytes read and sent at a time, while they go out fast."""
+SMALL_BLOCK = 65_536
+"""The same on a slow line, where progress would move in jumps otherwise."""
+_SLOW_SECONDS = 0.02
 
 Block = bytes | memoryview
 
@@ -86,11 +90,14 @@ def _file_blocks(expected: FileToSend) -> Iterator[memoryview]:
     name = one_line(expected.path.name)
     buffer = memoryview(bytearray(BLOCK))
     left = expected.size
+    block = SMALL_BLOCK
     try:
         with expected.path.open("rb", buffering=0) as file:
-            while left > 0 and (got := file.readinto(buffer[: min(BLOCK, left)])):
+            while left > 0 and (got := file.readinto(buffer[: min(block, left)])):
                 left -= got
+                began = time.monotonic()
                 yield buffer[:got]
+                block = BLOCK if time.monotonic() - began < _SLOW_SECONDS else SMALL_BLOCK
             unchanged = left == 0 and identity(os.fstat(file.fileno())) == expected.identity
     except OSError as error:
         raise StageError(

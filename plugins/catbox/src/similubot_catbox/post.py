@@ -139,31 +139,30 @@ def _watch(
     on_progress: Callable[[int, bool], None],
     limits: Limits,
 ) -> Trouble | None:
-    """Tell the progress until the exchange is over, or for how long nothing happened."""
-    acknowledged, changed, all_sent_at = -1, time.monotonic(), None
+    """Tell the progress until the exchange is over; returns why it was not waited for longer."""
+    gone_out, moved, moved_at, all_sent_at = 0, -1, time.monotonic(), None
     while not exchange.over.wait(_TICK_SECONDS):
-        now = time.monotonic()
         if cancel.cancelled:
             return None
-        # In this order: what is handed over in between must not count as acknowledged.
+        now = time.monotonic()
+        # In this order: what is handed over in between must not count as gone out.
         handed = body.handed
-        sent = handed - wire.unsent()
-        all_sent = sent >= len(body)
-        if sent > acknowledged:
-            acknowledged, changed = sent, now
-        on_progress(body.file_bytes_of(acknowledged), all_sent)
+        gone_out = max(gone_out, handed - wire.unsent())
+        all_sent = gone_out >= len(body)
+        on_progress(body.file_bytes_of(gone_out), all_sent)
         if all_sent:
-            all_sent_at = now if all_sent_at is None else all_sent_at
+            all_sent_at = all_sent_at or now
             if now - all_sent_at > limits.answer:
                 return Trouble.NO_ANSWER
-        elif now - changed > limits.silence:
-            if wire.has_answer():
-                wire.stop_sending()  # a server that refuses early and reads no further
-                changed = now
-            elif handed:
-                return Trouble.STALLED
-            else:
-                return Trouble.CONNECT_TIMEOUT
+            continue
+        newest = wire.acknowledged() or handed
+        if newest > moved:
+            moved, moved_at = newest, now
+        elif now - moved_at > limits.silence:
+            if not wire.has_answer():
+                return Trouble.STALLED if handed else Trouble.CONNECT_TIMEOUT
+            wire.stop_sending()  # a server that refuses early and reads no further
+            moved_at = now
     return None
 
 

@@ -1,13 +1,14 @@
 """What Catbox and Litterbox are and take; a file is checked against it before a byte is sent."""
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
-from similubot_core import StageError
+from similubot_core import SettingsError, StageError
 from similubot_core.render import one_line, size
 
 _MIB = 1 << 20
@@ -53,12 +54,16 @@ class Service:
 
 
 def catbox(settings: CatboxSettings, userhash: str | None) -> Service:
-    """Catbox as the settings say; `userhash` None or empty is anonymous."""
+    """Catbox as the settings say; `userhash` None or empty is anonymous.
+
+    Raises:
+        SettingsError: The address in the settings is none.
+    """
     account = (("userhash", userhash),) if userhash else ()
     return Service(
         name="Catbox",
         api_url=settings.api_url,
-        hosts=_hosts("files.catbox.moe", settings.api_url, CatboxSettings.api_url),
+        hosts=_hosts("files.catbox.moe", "api_url", settings.api_url, CatboxSettings.api_url),
         limit=CATBOX_LIMIT,
         gif_limit=GIF_LIMIT,
         fields=(("reqtype", "fileupload"), *account),
@@ -73,11 +78,16 @@ def catbox(settings: CatboxSettings, userhash: str | None) -> Service:
 
 
 def litterbox(settings: CatboxSettings, time: LitterboxTime) -> Service:
-    """Litterbox as the settings say, keeping files for `time`."""
+    """Litterbox as the settings say, keeping files for `time`.
+
+    Raises:
+        SettingsError: The address in the settings is none.
+    """
+    url = settings.litterbox_url
     return Service(
         name="Litterbox",
-        api_url=settings.litterbox_url,
-        hosts=_hosts("litter.catbox.moe", settings.litterbox_url, CatboxSettings.litterbox_url),
+        api_url=url,
+        hosts=_hosts("litter.catbox.moe", "litterbox_url", url, CatboxSettings.litterbox_url),
         limit=LITTERBOX_LIMIT,
         gif_limit=LITTERBOX_LIMIT,
         fields=(("reqtype", "fileupload"), ("time", time)),
@@ -85,12 +95,16 @@ def litterbox(settings: CatboxSettings, time: LitterboxTime) -> Service:
     )
 
 
-def _hosts(known: str, api_url: str, default_api_url: str) -> frozenset[str]:
-    """Where the API is another one (a test's, a relay's), links may have its host too."""
-    host = urlsplit(api_url).hostname
-    if api_url == default_api_url or host is None:
+def _hosts(known: str, key: str, url: str, default_url: str) -> frozenset[str]:
+    """The hosts of links: the known one and, where the API is a relay or a test's, its own."""
+    if url == default_url:
         return frozenset({known})
-    return frozenset({known, host.lower()})
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/\S*)?", url) or not (host := urlsplit(url).hostname):
+        raise SettingsError(
+            f"The table [catbox], key {key}: the address must look like {default_url}, with no "
+            "user name in it."
+        )
+    return frozenset({known, host})
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,10 @@
 """The table [catbox] of similubot.toml."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
-
-import msgspec
+from typing import ClassVar, Literal
 
 LitterboxTime = Literal["1h", "12h", "24h", "72h"]
 """How long Litterbox keeps a file."""
-
-_Address = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
 
 
 @dataclass(frozen=True)
@@ -26,8 +22,8 @@ class CatboxSettings:
 
     table_name: ClassVar[str] = "catbox"
 
-    api_url: _Address = "https://catbox.moe/user/api.php"
-    litterbox_url: _Address = "https://litterbox.catbox.moe/resources/internals/api.php"
+    api_url: str = "https://catbox.moe/user/api.php"
+    litterbox_url: str = "https://litterbox.catbox.moe/resources/internals/api.php"
     userhash: str | None = field(default=None, repr=False)
     litterbox_time: LitterboxTime = "72h"
     litterbox_when_too_large: bool = False

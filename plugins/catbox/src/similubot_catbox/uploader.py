@@ -42,7 +42,7 @@ class CatboxUploader:
         patience: How often and how long is tried.
 
     Raises:
-        SettingsError: The environment holds a setting that is not allowed.
+        SettingsError: A setting is not allowed.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class LitterboxUploader:
         patience: How often and how long is tried.
 
     Raises:
-        SettingsError: The environment holds a setting that is not allowed.
+        SettingsError: A setting is not allowed.
     """
 
     def __init__(
@@ -246,6 +246,7 @@ def _upload(
                 tracker.update_progress(file_bytes)
 
         def attempt() -> str | Failure:
+            tracker.update_progress(0)
             body = MultipartBody(service.fields, sending)
             answer = post(service.api_url, body, context.cancel, tell_progress, patience.limits)
             return link_in(answer, service)

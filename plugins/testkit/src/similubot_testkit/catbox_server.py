@@ -142,6 +142,12 @@ class LoopbackCatbox:
         with self._changed:
             self._faults.extend(faults)
 
+    def forget(self) -> None:
+        """Drop what is scripted and what was received, but for the files."""
+        with self._changed:
+            self._faults.clear()
+            self._requests.clear()
+
     def wait_until(self, condition: Callable[[Self], bool], seconds: float = 10.0) -> bool:
         """Wait until `condition` holds, looking after every change; False when it never did."""
         with self._changed:
@@ -263,6 +269,7 @@ class LoopbackCatbox:
             self._wait_until_gone(connection)
         else:
             reply, url = self._answer(record, fault, stored)
+            stored.unlink(missing_ok=True)  # before the answer, whose reader may look for it
             # Noted before it is sent: who has the answer finds the request in the list.
             self._note(msgspec.structs.replace(record, status=reply.status, url=url))
             send_reply(connection, reply, self._ended.wait)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +26,13 @@ class Addresses(msgspec.Struct, frozen=True):
     catbox_url: str
     litterbox_url: str
     files_url: str
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A line for the process; its answer is what was received so far."""
+
+    script: tuple[Fault, ...] = ()
+    forget: bool = False
 
 
 class CatboxProcess:
@@ -87,12 +96,23 @@ class CatboxProcess:
 
     def script(self, *faults: Fault) -> None:
         """Have the next uploads meet these faults, one each; they hold once this returns."""
-        self._ask(msgspec.json.encode(faults))
+        self._ask(Order(faults))
 
     @property
     def requests(self) -> tuple[ReceivedRequest, ...]:
         """The POSTs dealt with so far, failed ones too."""
-        return msgspec.json.decode(self._ask(b"[]"), type=tuple[ReceivedRequest, ...])
+        return msgspec.json.decode(self._ask(Order()), type=tuple[ReceivedRequest, ...])
+
+    def forget(self) -> None:
+        """Drop what is scripted and what was received, but for the files."""
+        self._ask(Order(forget=True))
+
+    def wait_until(self, condition: Callable[[Self], bool], seconds: float = 10.0) -> bool:
+        """Wait until `condition` holds, looking a hundred times a second; False if it never did."""
+        end = time.monotonic() + seconds
+        while not (held := condition(self)) and time.monotonic() < end:
+            time.sleep(0.01)
+        return held
 
     def close(self) -> None:
         """End the process and wait for it; harmless when called again."""
@@ -111,10 +131,10 @@ class CatboxProcess:
         self._counter.close()
         self._counter_file.close()
 
-    def _ask(self, line: bytes) -> bytes:
+    def _ask(self, order: Order) -> bytes:
         assert self._process.stdin is not None
         with self._lock:
-            self._process.stdin.write(line + b"\n")
+            self._process.stdin.write(msgspec.json.encode(order) + b"\n")
             self._process.stdin.flush()
             return self._line()
 
@@ -127,10 +147,7 @@ class CatboxProcess:
 
 
 def main() -> None:
-    """Serve until standard input ends; each line of it is a list of faults to script.
-
-    The answer to each line is what was received so far.
-    """
+    """Serve until standard input ends; each line of it is an `Order`."""
     parser = argparse.ArgumentParser(prog="python -m similubot_testkit.catbox_server_process")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--counter", type=Path, required=True)
@@ -155,7 +172,10 @@ def main() -> None:
         out.write(msgspec.json.encode(urls) + b"\n")
         out.flush()
         for line in sys.stdin.buffer:
-            server.script(*msgspec.json.decode(line, type=tuple[Fault, ...]))
+            order = msgspec.json.decode(line, type=Order)
+            if order.forget:
+                server.forget()
+            server.script(*order.script)
             out.write(msgspec.json.encode(server.requests) + b"\n")
             out.flush()
 

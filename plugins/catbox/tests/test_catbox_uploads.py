@@ -1,0 +1,154 @@
+"""A file goes up as it is and comes back by the link; what is sent is what was meant."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import requests
+from similubot_catbox import CatboxUploader, LitterboxUploader
+from similubot_catbox.settings import CatboxSettings
+from similubot_testkit.catbox_server_process import CatboxProcess
+
+from similubot_core import CancelToken, ProgressInfo, ProgressStatus, Settings, StageContext
+
+
+def test_the_link_brings_the_file_back(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path
+) -> None:
+    success, link, error = CatboxUploader(settings=settings).upload(clip)
+    assert (success, error) == (True, None)
+    assert link is not None
+    assert link.startswith(server.files_url)
+    assert requests.get(link, timeout=20).content == clip.read_bytes()
+
+
+def test_run_returns_the_link_and_leaves_the_file(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path, tmp_path: Path
+) -> None:
+    before = clip.read_bytes()
+    link = CatboxUploader(settings=settings).run(clip, StageContext(tmp_path, CancelToken()))
+    assert link.startswith(server.files_url)
+    assert clip.read_bytes() == before
+
+
+def test_the_form_is_catboxs(server: CatboxProcess, settings: CatboxSettings, clip: Path) -> None:
+    CatboxUploader(settings=settings).upload(clip)
+    (request,) = server.requests
+    assert request.service == "catbox"
+    assert request.fields == (("reqtype", "fileupload"),)
+    assert request.file is not None
+    assert (request.file.field, request.file.name) == ("fileToUpload", "clip.m4a")
+    assert request.file.sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+
+
+def test_the_program_says_honestly_who_it_is(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path
+) -> None:
+    CatboxUploader(settings=settings).upload(clip)
+    headers = dict(server.requests[0].headers)
+    assert headers["user-agent"].startswith("similubot-catbox/")
+    assert headers["content-length"] == str(server.requests[0].body_bytes)
+    assert "transfer-encoding" not in headers
+
+
+def test_the_userhash_is_sent_when_there_is_one(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path
+) -> None:
+    CatboxUploader("1234abcd", settings=settings).upload(clip)
+    assert server.requests[0].fields == (("reqtype", "fileupload"), ("userhash", "1234abcd"))
+
+
+def test_the_environment_sets_the_userhash_and_the_addresses(
+    server: CatboxProcess, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMILUBOT_CATBOX_API_URL", server.catbox_url)
+    monkeypatch.setenv("SIMILUBOT_CATBOX_LITTERBOX_URL", server.litterbox_url)
+    monkeypatch.setenv("SIMILUBOT_CATBOX_USERHASH", "from-environment")
+    assert CatboxUploader().upload(clip)[0]
+    assert LitterboxUploader("1h").upload(clip)[0]
+    assert ("userhash", "from-environment") in server.requests[0].fields
+    assert server.requests[1].service == "litterbox"
+
+
+@pytest.mark.parametrize("time", ["1h", "12h", "24h", "72h"])
+def test_litterbox_is_told_how_long_to_keep_the_file(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path, time: str
+) -> None:
+    from similubot_catbox.uploader import open_litterbox
+
+    environment = {"SIMILUBOT_CATBOX_LITTERBOX_URL": server.litterbox_url}
+    uploader = open_litterbox(Settings(environ=environment), time)
+    success, link, _ = uploader.upload(clip)
+    assert success
+    assert requests.get(link or "", timeout=20).content == clip.read_bytes()
+    (request,) = server.requests
+    assert request.service == "litterbox"
+    assert request.fields == (("reqtype", "fileupload"), ("time", time))
+
+
+def test_progress_begins_ends_and_carries_the_link(settings: CatboxSettings, clip: Path) -> None:
+    told: list[ProgressInfo] = []
+    _, link, _ = CatboxUploader(settings=settings).upload_with_progress(clip, told.append)
+    assert told[0].status is ProgressStatus.STARTING
+    assert [info.status for info in told if info.status.is_final] == [ProgressStatus.COMPLETED]
+    assert told[-1].percentage == 100
+    assert told[-1].current_size == told[-1].total_size == clip.stat().st_size
+    assert told[-1].details["url"] == link
+    assert {info.operation for info in told} == {"Catbox Upload"}
+
+
+def test_a_file_is_deleted_with_the_userhash(
+    server: CatboxProcess, settings: CatboxSettings, clip: Path
+) -> None:
+    uploader = CatboxUploader("1234abcd", settings=settings)
+    link = uploader.upload(clip)[1]
+    assert link is not None
+    assert uploader.delete(link) == (True, link, None)
+    assert requests.get(link, timeout=20).status_code == 404
+    assert server.requests[1].fields == (
+        ("reqtype", "deletefiles"),
+        ("userhash", "1234abcd"),
+        ("files", link.rsplit("/", 1)[1]),
+    )
+
+
+def test_deleting_without_a_userhash_says_what_is_missing(
+    server: CatboxProcess, settings: CatboxSettings
+) -> None:
+    success, value, error = CatboxUploader(settings=settings).delete(server.files_url + "abc.m4a")
+    assert (success, value) == (False, None)
+    assert "userhash" in (error or "")
+    assert server.requests == ()
+
+
+@pytest.mark.parametrize(
+    "tail", ["", "a/", "a/..", "a b.m4a", "a?b=c&reqtype=x", "a%2fb", ".hidden"]
+)
+def test_deleting_what_is_no_link_of_catboxs_sends_nothing(
+    server: CatboxProcess, settings: CatboxSettings, tail: str
+) -> None:
+    uploader = CatboxUploader("1234abcd", settings=settings)
+    assert uploader.delete(server.files_url + tail)[0] is False
+    assert uploader.delete("https://example.org/abc.m4a")[0] is False
+    assert server.requests == ()
+
+
+def test_over_tls_it_is_the_same(tls_server: CatboxProcess, clip: Path) -> None:
+    settings = CatboxSettings(api_url=tls_server.catbox_url)
+    success, link, error = CatboxUploader(settings=settings).upload(clip)
+    assert (success, error) == (True, None)
+    assert (link or "").startswith("https://127.0.0.1:")
+    (request,) = tls_server.requests
+    assert request.file is not None
+    assert request.file.sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_and_not_tried_again(
+    tls_server: CatboxProcess, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    settings = CatboxSettings(api_url=tls_server.catbox_url)
+    success, _, error = CatboxUploader(settings=settings).upload(clip)
+    assert not success
+    assert "certificate" in (error or "")
+    assert tls_server.requests == ()
