@@ -74,6 +74,7 @@ def plan_job(
     bitrate: int | None = None,
     to: str | None = None,
     output: Path | None = None,
+    downloader: Downloader | None = None,
 ) -> Job:
     """Choose the stages for a source from the plugins, and refuse early what cannot work.
 
@@ -84,11 +85,13 @@ def plan_job(
         bitrate: Kilobits per second; None is the converter's default.
         to: An uploader as ``NAME`` or ``NAME=TARGET``; None keeps the result as a file.
         output: As in `Job`.
+        downloader: Fetches the source, whatever it is; None chooses one of the plugins'.
 
     Raises:
         UsageError: Says what is wrong and what to do; nothing was done yet.
     """
-    downloader = _downloader(plugins, settings, source)
+    if downloader is None:
+        downloader = _downloader(plugins, settings, source)
     converter = _converter(plugins)
     if bitrate is not None and converter.bitrates is not None:
         lowest, highest = converter.bitrates
@@ -122,8 +125,10 @@ def run_job(
     cancel: CancelToken | None = None,
     callbacks: tuple[ProgressCallback, ...] = (),
     folder: Path | None = None,
+    resume_in: Path | None = None,
 ) -> JobResult:
-    """Run a job to its end, in this thread. Its folder is removed whatever happens.
+    """Run a job to its end, in this thread. Its folder is removed whatever happens, unless it is
+    the caller's (`resume_in`).
 
     Args:
         job: What to do.
@@ -131,6 +136,9 @@ def run_job(
         callbacks: Told of the progress of every stage.
         folder: Where the job's own folder is made; None is beside the output, or the system's
             temporary folder when the result is uploaded.
+        resume_in: The job's own folder itself, made when missing. It stays, so that the same job
+            run again in it after an interruption goes on where it can: a download that was done is
+            not done again, and a downloader finds what it left. The caller removes it.
 
     Raises:
         StageError: With the sentence for the user.
@@ -139,25 +147,52 @@ def run_job(
     began = time.monotonic()
     if folder is None and job.uploader is None:
         folder = _target(job, "result").parent
-    own = _make_folder(folder)
+    own = _make_folder(folder) if resume_in is None else resume_in
     try:
-        contexts = []
-        for name in ("download", "convert", "upload"):
-            (own / name).mkdir()
-            contexts.append(StageContext(own / name, cancel or CancelToken(), callbacks))
-        if job.downloader is None:
-            file = Path(job.source)
-        else:
-            file = job.downloader.run(job.source, contexts[0])
-        converted = job.converter.run(file, job.request, contexts[1])
+        cancel = cancel or CancelToken()
+        file = _download(job, own, cancel, callbacks)
+        converted = job.converter.run(
+            file, job.request, StageContext(_stage_folder(own, "convert"), cancel, callbacks)
+        )
         size = converted.stat().st_size
         if job.uploader is not None:
-            result = job.uploader.run(converted, contexts[2])
+            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
+            result = job.uploader.run(converted, context)
         else:
             result = str(_keep(converted, job))
         return JobResult(result, converted.name, size, time.monotonic() - began)
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        if resume_in is None:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _download(
+    job: Job, own: Path, cancel: CancelToken, callbacks: tuple[ProgressCallback, ...]
+) -> Path:
+    """Fetch the source, unless an earlier run in this folder had it whole already."""
+    if job.downloader is None:
+        return Path(job.source)
+    unfinished, whole = own / "download", own / "downloaded"
+    if whole.is_dir() and len(found := list(whole.iterdir())) == 1:
+        return found[0]
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(own, error) from error
+    file = job.downloader.run(job.source, StageContext(unfinished, cancel, callbacks))
+    whole.mkdir(exist_ok=True)
+    return file.replace(whole / file.name)
+
+
+def _stage_folder(own: Path, stage: str) -> Path:
+    """A new folder: a child process that outlived an interrupted run knows another one."""
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+        for left in own.glob(f"{stage}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=f"{stage}-", dir=own))
+    except OSError as error:
+        raise write_error(own, error) from error
 
 
 def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader | None:

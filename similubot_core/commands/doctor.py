@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     except SimilubotError as error:
         checks.append(Check("settings", False, error.message, "Correct the settings."))
     else:
-        checks += _of_plugins(context)
+        checks += plugin_checks(context)
     for check in checks:
         print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {one_line(check.detail, 300)}")  # noqa: T201
         if check.cure and not check.ok:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     return 0 if all(check.ok for check in checks) else 1
 
 
-def _of_plugins(context: CommandContext) -> list[Check]:
+def plugin_checks(context: CommandContext) -> list[Check]:
     """What the descriptors' check functions say; one that several share is asked once."""
     functions = dict.fromkeys(
         (spec.check, spec.name)
