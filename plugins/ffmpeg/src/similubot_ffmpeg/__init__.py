@@ -68,6 +68,7 @@ def similubot_stages() -> list[ConverterSpec]:
             summary="AAC sound in an .m4a file, by FFmpeg",
             factory=_converter,
             bitrates=(LOWEST_BITRATE, HIGHEST_BITRATE),
+            suffix=".m4a",
             settings=FFmpegSettings,
             check=_check,
         )
