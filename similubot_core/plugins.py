@@ -120,11 +120,13 @@ def load_from_environment(*, none: bool = False) -> Plugins:
     disabled = [name for name in names if name]
     plugins = load_plugins(disabled=disabled, entry_points=() if none else None)
     if os.environ.get(STRICT_VARIABLE) == "1":
-        for record in plugins.records:
-            if record.status not in ("ok", "disabled"):
-                raise PluginError(
-                    f"The plugin {_label(record)} is {record.status}: {record.reason}"
-                )
+        told = [
+            f"the plugin {_label(record)} is {record.status}: {record.reason}"
+            for record in plugins.records
+            if record.status not in ("ok", "disabled")
+        ]
+        if told:
+            raise PluginError(f"{STRICT_VARIABLE} is 1, and {' And '.join(told)}")
     return plugins
 
 

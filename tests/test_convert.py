@@ -128,7 +128,7 @@ BAD = {
         2,
         "No installed plugin",
     ),
-    "a name with a NUL": (["a\udc00b"], 2, "no file"),
+    "a name that is not UTF-8": (["a\udcffb"], 2, "no file"),
     "a bitrate of 0": (["clip.mp4", "--bitrate", "0"], 2, "bitrate"),
     "a bitrate of abc": (["clip.mp4", "--bitrate", "abc"], 2, "bitrate"),
     "an output that exists": (["clip.mp4", "--output", "notes.txt"], 2, "exists already"),
