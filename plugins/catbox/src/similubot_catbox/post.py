@@ -208,7 +208,12 @@ class _Exchange(threading.Thread):
                 stream=True,
             )
             with response:
-                text = response.raw.read(_MOST_ANSWER_BYTES, decode_content=True)
+                try:
+                    text = response.raw.read(_MOST_ANSWER_BYTES, decode_content=True)
+                except (u3.HTTPError, OSError):
+                    if 200 <= response.status_code < 300:
+                        raise
+                    text = b""  # refused early and cut off: the status says enough
             return Answer(
                 status=response.status_code,
                 text=text.decode("utf-8", "replace"),
@@ -228,15 +233,15 @@ def _trouble(error: BaseException | None) -> Trouble:
 _TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Trouble], ...] = (
     ((u3.ProxyError, requests.exceptions.ProxyError), Trouble.PROXY),
     ((socket.gaierror, u3.NameResolutionError), Trouble.NO_ADDRESS),
-    ((u3.ConnectTimeoutError,), Trouble.CONNECT_TIMEOUT),
     ((u3.NewConnectionError,), Trouble.REFUSED),
+    ((u3.ConnectTimeoutError,), Trouble.CONNECT_TIMEOUT),
     ((u3.ReadTimeoutError,), Trouble.NO_ANSWER),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Trouble.LOST),
     ((ssl.SSLError, u3.SSLError), Trouble.TLS),
     ((u3.LocationParseError, requests.exceptions.InvalidURL), Trouble.BAD_REQUEST),
     ((requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema), Trouble.BAD_REQUEST),
 )
-"""What requests and urllib3 raise, the surer signs first."""
+"""What requests and urllib3 raise; a subclass comes before its base."""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

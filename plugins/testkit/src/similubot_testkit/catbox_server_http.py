@@ -78,10 +78,11 @@ def send_reply(
     known = reply.status in HTTPStatus.__members__.values()
     reason = HTTPStatus(reply.status).phrase if known else "Unknown"
     lines = [f"HTTP/1.1 {reply.status} {reason}", *(f"{k}: {v}" for k, v in headers.items())]
-    connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
+    head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
     if wait is None or not reply.byte_pause:
-        connection.sendall(body)
+        connection.sendall(head + body)
         return
+    connection.sendall(head)
     for byte in body:
         connection.sendall(bytes([byte]))
         wait(reply.byte_pause)
