@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from dataclasses import replace
 
@@ -40,9 +41,8 @@ async def test_a_trackers_states_end_on_its_final_one(
             tracker.complete()
 
     await asyncio.to_thread(work)
-    final = await server.until(
-        lambda: (m := server.message(message.id)).embeds and "✅" in m.embeds[0]["title"] and m
-    )
+    await server.until(lambda: "✅ MEGA Download" in titles(server.message(message.id)))
+    final = server.message(message.id)
     assert final.embeds[0]["title"] == "✅ MEGA Download"
     assert "100.0%" in final.embeds[0]["description"]
 
@@ -61,7 +61,7 @@ async def test_edits_keep_the_interval_counted_from_the_end_of_the_last(
     await updater.aclose()
     edits = server.message(message.id).edits
     assert 3 <= len(edits) <= 6
-    gaps = [later.at - earlier.at for earlier, later in zip(edits, edits[1:-1], strict=False)]
+    gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(edits)]
     assert min(gaps) >= 0.34
 
 
@@ -131,7 +131,7 @@ async def test_stages_one_after_the_other_are_all_shown(
     await asyncio.to_thread(work)
     await updater.aclose()
     text = server.message(message.id).embeds[0]["description"]
-    assert [line for line in text.splitlines() if "✅" in line][0].startswith("✅ MEGA Download")
+    assert next(line for line in text.splitlines() if "✅" in line).startswith("✅ MEGA Download")
     assert text.count("✅") == 3
 
 

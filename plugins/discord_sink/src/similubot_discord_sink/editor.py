@@ -130,6 +130,8 @@ class MessageEditor:
                 frame = self._render()
                 if not frame.same_as(self._shown):
                     await self._show(frame, urgent=urgent)
+        except Exception as error:  # noqa: BLE001  (a fault of ours is no fault of the job)
+            self._stop(type(error).__name__, logging.ERROR, error=error)
         finally:
             self._idle.set()
 

@@ -151,7 +151,7 @@ class MessageTarget:
             return False
         try:
             there = await self._message.fetch()
-        except (discord.DiscordException, aiohttp.ClientError, OSError, AttributeError):
+        except Exception:  # noqa: BLE001  (the edit that follows meets the same, and is judged)
             return False
         if len(there.embeds) != 1 or there.embeds[0].timestamp is None:
             return True

@@ -32,6 +32,7 @@ from similubot_testkit.discord_server_world import Channel, Guild, Role, User
 __all__ = [
     "Channel",
     "Edit",
+    "Fault",
     "Guild",
     "Interaction",
     "LoopbackDiscord",
