@@ -7,9 +7,19 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
-from similubot_core import CancelToken, CommandContext, Settings, StageError, UsageError, render
+from similubot_core import (
+    CancelToken,
+    CommandContext,
+    ConverterSpec,
+    DownloaderSpec,
+    Settings,
+    StageError,
+    UploaderSpec,
+    UsageError,
+    render,
+)
 from similubot_core.commands.sink_options import add_sink_option, open_sinks
-from similubot_core.descriptors import Plugins
+from similubot_core.descriptors import Plugins, StageSpec
 from similubot_core.foreground import run_in_foreground
 from similubot_core.pipeline import JobResult, plan_job, run_job
 from similubot_core.process import run_process
@@ -24,7 +34,11 @@ CONNECTION_BYTES_PER_SECOND = 256 * 1024
 """The MEGA server's limit for one connection, so that there is a bar to be seen."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
-NEEDED = "The demo needs the plugins mega, ffmpeg and catbox: pip install . ./plugins/bot"
+NEEDED: tuple[tuple[type[StageSpec], str], ...] = (
+    (DownloaderSpec, "mega"),
+    (ConverterSpec, "aac"),
+    (UploaderSpec, "catbox"),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +56,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         UsageError: A plugin is missing.
         StageError: The job failed, or its result is not what it should be.
     """
+    _check_plugins(context.plugins)
     with ExitStack() as stack:
         folder = _folder(arguments.keep, stack)
         return run_in_foreground(lambda token: _demo(arguments, context, folder, token))
@@ -97,18 +112,25 @@ def _settings(mega: LoopbackMega, catbox: LoopbackCatbox) -> Settings:
     )
 
 
+def _check_plugins(plugins: Plugins) -> None:
+    """Say at once what is missing, before anything is made."""
+    for kind, name in NEEDED:
+        if all(spec.name != name for spec in plugins.all(kind)):
+            raise UsageError(
+                "The demo needs the plugins mega, ffmpeg and catbox; install them from a checkout "
+                "with `pip install . ./plugins/*`, and see `similubot plugins`."
+            )
+
+
 def _ffmpeg(settings: Settings) -> Path:
     """The FFmpeg that the plugin would take.
 
     Raises:
-        UsageError: The plugin is not installed.
-        StageError: There is no FFmpeg.
+        StageError: There is none.
     """
-    try:
-        from similubot_ffmpeg.program import find_program
-        from similubot_ffmpeg.settings import FFmpegSettings
-    except ImportError as error:
-        raise UsageError(f"{NEEDED}.") from error
+    from similubot_ffmpeg import FFmpegSettings
+    from similubot_ffmpeg.program import find_program
+
     return find_program(settings.table(FFmpegSettings)).path
 
 
