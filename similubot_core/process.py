@@ -18,11 +18,15 @@ from typing import IO
 
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
+from similubot_core.render import one_line
 
 GRACE_SECONDS = 1.0
 """How long a child may take to end by itself after SIGTERM before it is killed. Together with the
 poll it keeps the promise that a cancel is obeyed within 2 seconds."""
 POLL_SECONDS = 0.1
+PIPE_BYTES = 2 * 1024 * 1024
+"""More than the two pipes of a child that has ended can still hold (Linux: 64 KiB each; 1 MiB is
+the most that a program without privileges can ask for)."""
 TAIL_CHARACTERS = 16_384
 LONGEST_LINE = 65_536
 
@@ -55,7 +59,7 @@ class LineSplitter:
 
     A line ends at ``\n`` or ``\r`` (progress lines are redrawn with it) and is handed on without
     it. Bytes that are not UTF-8 become U+FFFD. A line over 65,536 characters is handed on in
-    pieces, so memory is bounded. Empty lines are left out.
+    pieces of that length, so memory is bounded. Empty lines are left out.
 
     Args:
         on_line: Gets each line.
@@ -78,13 +82,18 @@ class LineSplitter:
             self._on_line(rest)
 
     def _take(self, text: str) -> None:
-        *lines, self._rest = re.split(r"[\r\n]", self._rest + text)
+        *lines, rest = re.split(r"[\r\n]", self._rest + text)
+        # The last piece of an unfinished line is kept: it may be just as long as a piece may be.
+        *pieces, self._rest = _pieces(rest) or [""]
         for line in lines:
-            if line:
-                self._on_line(line)
-        while len(self._rest) > LONGEST_LINE:
-            self._on_line(self._rest[:LONGEST_LINE])
-            self._rest = self._rest[LONGEST_LINE:]
+            for piece in _pieces(line):
+                self._on_line(piece)
+        for piece in pieces:
+            self._on_line(piece)
+
+
+def _pieces(line: str) -> list[str]:
+    return [line[i : i + LONGEST_LINE] for i in range(0, len(line), LONGEST_LINE)]
 
 
 class _Stream:
@@ -143,7 +152,7 @@ def run_process(
         clock: Returns seconds that only grow.
 
     Raises:
-        ProgramMissing: It is not there or may not be run.
+        ProgramMissing: It, or `cwd`, is not there or may not be used.
         Cancelled: `cancel` was set.
         ProcessStalled: `stall_timeout` or `time_limit` was reached.
     """
@@ -160,10 +169,8 @@ def run_process(
             start_new_session=True,
             bufsize=0,
         )
-    except FileNotFoundError as error:
-        raise ProgramMissing(f"The program {program} was not found; install it.") from error
     except (OSError, ValueError) as error:
-        raise ProgramMissing(f"The program {program} could not be started: {error}.") from error
+        raise _not_started(program, cwd, error) from error
     stdout, stderr = _Stream(on_line, on_stdout), _Stream(on_line, on_stderr)
     try:
         _read(child, stdout, stderr, cancel, stall_timeout, time_limit, clock)
@@ -175,6 +182,16 @@ def run_process(
             if pipe:
                 pipe.close()
     return ProcessResult(child.wait(), stdout.close(), stderr.close())
+
+
+def _not_started(program: str, cwd: Path | None, error: OSError | ValueError) -> ProgramMissing:
+    shown = one_line(program)
+    if cwd is not None and isinstance(error, OSError) and not cwd.is_dir():
+        return ProgramMissing(f"The folder {one_line(str(cwd))} that {shown} is to run in is gone.")
+    if isinstance(error, FileNotFoundError):
+        return ProgramMissing(f"The program {shown} was not found; install it.")
+    reason = getattr(error, "strerror", None) or "an argument of it cannot be one"
+    return ProgramMissing(f"The program {shown} could not be started: {reason}.")
 
 
 def _read(
@@ -189,9 +206,10 @@ def _read(
     """Feed both outputs until both end, or the child has ended and says nothing more.
 
     The second is for a child that leaves a daemon behind which holds the pipes open, as mega-get
-    does with MEGAcmd's server.
+    does with MEGAcmd's server. What such a daemon goes on to say is not waited for.
     """
-    program = Path(os.fsdecode(child.args[0] if isinstance(child.args, list) else "")).name
+    program = one_line(Path(os.fsdecode(child.args[0])).name if isinstance(child.args, list) else "")
+    after_end = 0
     began = last_output = clock()
     with selectors.DefaultSelector() as selector:
         for pipe, stream in ((child.stdout, stdout), (child.stderr, stderr)):
@@ -210,10 +228,11 @@ def _read(
                 data = _read_some(key.fileobj)
                 if data:
                     last_output = clock()
+                    after_end += len(data) if ended else 0
                     key.data.feed(data)
                 else:
                     selector.unregister(key.fileobj)
-            if ended and not ready:
+            if ended and (not ready or after_end > PIPE_BYTES):
                 return
             cancel.raise_if_cancelled()
             now = clock()
@@ -231,19 +250,25 @@ def _read_some(pipe: "int | IO[bytes] | object") -> bytes:
 def stop_process(child: "subprocess.Popen[bytes]", grace: float = GRACE_SECONDS) -> int:
     """End a child that was started in a session of its own, with all its children, and wait for it.
 
-    SIGTERM first, SIGKILL after `grace` seconds. Returns its exit status.
+    SIGTERM first; after `grace` seconds, or once the child itself has ended, SIGKILL for what is
+    left of its group. A child that had ended before is left alone, and so is a daemon that it
+    started. Returns its exit status.
     """
+    if child.poll() is not None:
+        return child.wait()
     _signal_group(child, signal.SIGTERM)
     try:
         child.wait(grace)
     except subprocess.TimeoutExpired:
+        pass
+    finally:
         _signal_group(child, signal.SIGKILL)
     return child.wait()
 
 
 def _signal_group(child: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    if child.poll() is None:
-        try:
-            os.killpg(child.pid, number)
-        except (ProcessLookupError, PermissionError):
-            child.send_signal(number)
+    # Where the child has ended, its number still is its group's as long as the group has a member.
+    try:
+        os.killpg(child.pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS says the latter of one that has ended
+        child.send_signal(number)

@@ -73,6 +73,11 @@ class ProgressInfo:
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
     timestamp: float = field(default_factory=time.time)
 
+    def __reduce__(self) -> tuple[type["ProgressInfo"], tuple[object, ...]]:
+        # For copies and other processes: a read-only view of the details cannot be pickled.
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return type(self), tuple({**values, "details": dict(self.details)}.values())
+
     def as_dict(self) -> dict[str, object]:
         """The fields by name, as JSON can carry them: `status` as its value, and a detail that is
         NaN or infinite as None.

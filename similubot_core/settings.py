@@ -2,13 +2,16 @@
 
 import dataclasses
 import functools
+import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from similubot_core.errors import SettingsError
+from similubot_core.render import one_line
 
 FILE_NAME = "similubot.toml"
 PREFIX = "SIMILUBOT_"
@@ -48,6 +51,9 @@ class Settings:
         config: A file that must be there and wins over the others; None is none.
         environ: The environment; None is this process's.
         look_around: Whether the current folder and the user's config folder are looked into.
+        tables: The names of all tables there are. They are needed where one table's name begins
+            like another's: ``SIMILUBOT_WEB_HOOK_URL`` is the key `url` of a table "web_hook", not
+            an unknown key `hook_url` of a table "web".
     """
 
     def __init__(
@@ -56,10 +62,12 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         *,
         look_around: bool = False,
+        tables: Iterable[str] = (),
     ) -> None:
         self._config = config
         self._environ = os.environ if environ is None else environ
         self._look_around = look_around
+        self._prefixes = {_prefix(name) for name in tables}
 
     @functools.cached_property
     def _files(self) -> list[_File]:
@@ -67,7 +75,7 @@ class Settings:
         found = [] if self._config is None else [_read_file(self._config)]
         if self._look_around:
             paths = [Path(FILE_NAME), user_folder() / FILE_NAME]
-            found += [_read_file(path) for path in paths if path.is_file()]
+            found += [_read_file(path) for path in paths if _is_there(path)]
         return found
 
     def table(self, schema: type[T]) -> T:
@@ -84,9 +92,10 @@ class Settings:
                 if key not in known:
                     raise SettingsError(_unknown(where, key, known))
                 values[key] = _convert(value, known[key], f"{where}, key {key}", from_text=False)
-        prefix = f"{PREFIX}{schema.table_name}_".upper()
+        prefix = _prefix(schema.table_name)
+        longer = tuple(p for p in self._prefixes if p.startswith(prefix) and p != prefix)
         for name, text in self._environ.items():
-            if not name.startswith(prefix):
+            if not name.startswith(prefix) or name.startswith(longer):
                 continue
             key = name.removeprefix(prefix).lower()
             if key not in known:
@@ -116,6 +125,18 @@ def user_folder() -> Path:
     return Path(platformdirs.user_config_dir("similubot", appauthor=False))
 
 
+def _prefix(table_name: str) -> str:
+    """What the names of a table's environment variables begin with."""
+    return PREFIX + re.sub(r"[^A-Z0-9]", "_", table_name.upper()) + "_"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not look into holds nothing for this user
+        return False
+
+
 def _read_file(path: Path) -> _File:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -125,14 +146,22 @@ def _read_file(path: Path) -> _File:
         raise SettingsError(
             f"The settings file {path} cannot be read: {error.strerror}."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         # The parser's own words name the line; the text around it, which may be a token, is not in
         # them.
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"The settings file {path} is not valid TOML: it is no UTF-8."
+        ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise SettingsError(
+            f"The settings file {path} is not valid TOML: it is too deep or long."
+        ) from None
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(
-                f"{path}: the key {name} stands outside a table; write it below one, e.g. [mega]."
+                f"{path}: the key {one_line(name)} stands outside a table; write it below one, e.g. [mega]."
             )
     return _File(path, tables)
 
@@ -143,7 +172,9 @@ def _fields(schema: type[SettingsTable]) -> dict[str, object]:
 
 
 def _unknown(where: str, key: str, known: Iterable[str]) -> str:
-    return f"{where}: unknown key {key}; allowed are {', '.join(sorted(known)) or 'none'}."
+    return (
+        f"{where}: unknown key {one_line(key)}; allowed are {', '.join(sorted(known)) or 'none'}."
+    )
 
 
 def _convert(value: object, kind: object, where: str, *, from_text: bool) -> object:
@@ -151,7 +182,10 @@ def _convert(value: object, kind: object, where: str, *, from_text: bool) -> obj
     import msgspec  # only once settings are wanted: it takes 20 ms to import
 
     def convert(value: object) -> object:
-        return msgspec.convert(value, type=kind, strict=not from_text, dec_hook=_to_path)
+        found: object = msgspec.convert(value, type=kind, strict=not from_text, dec_hook=_to_path)
+        if isinstance(found, float) and math.isnan(found):
+            raise msgspec.ValidationError("Expected a number, not NaN")
+        return found
 
     try:
         try:
@@ -161,13 +195,21 @@ def _convert(value: object, kind: object, where: str, *, from_text: bool) -> obj
                 raise
             return convert([part.strip() for part in value.split(",") if part.strip()])
     except msgspec.ValidationError as error:
-        # msgspec's sentence names types and limits; only a Literal's repeats the value.
-        raise SettingsError(f"{where}: {error}{_allowed(kind)}.") from None
+        # msgspec's sentence names types and limits; only a Literal's repeats the value, which may
+        # be a token that was put under a wrong name.
+        choices = _choices(kind)
+        sentence = f"Expected one of {', '.join(map(str, choices))}" if choices else str(error)
+        if from_text:
+            sentence = sentence.removesuffix(", got `str`")
+        raise SettingsError(f"{where}: {sentence}.") from None
 
 
 def _to_path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
-        return Path(value).expanduser()
+    if kind is Path:
+        try:
+            return Path(value).expanduser()  # type: ignore[arg-type]
+        except (TypeError, RuntimeError):  # no text, or "~" of a user that there is not
+            raise TypeError("Expected the path of a file or a folder") from None
     raise NotImplementedError(f"settings cannot hold a {kind.__name__}")
 
 
@@ -175,8 +217,8 @@ def _takes_a_list(kind: object) -> bool:
     return get_origin(kind) in (tuple, list) or any(_takes_a_list(part) for part in get_args(kind))
 
 
-def _allowed(kind: object) -> str:
-    choices = [
-        c for part in (kind, *get_args(kind)) if get_origin(part) is Literal for c in get_args(part)
-    ]
-    return f"; allowed are {', '.join(map(str, choices))}" if choices else ""
+def _choices(kind: object) -> tuple[object, ...]:
+    """What a Literal, or one within a union or a list, allows; empty where there is none."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return tuple(choice for part in get_args(kind) for choice in _choices(part))
