@@ -128,7 +128,7 @@ class Conversion:
         done = "copied as it was" if copies else f"{plan.bitrate} kb/s"
         self.summary = (
             f"AAC, {done}, {duration(run.out_time)}, {size(result.stat().st_size)}"
-            + (f"; {run.damage.errors} damaged pieces left out" if run.damage.errors else "")
+            + ("; damaged places left out" if run.damage.errors else "")
             + ("; without its cover art" if info.cover is not None and result == sound else "")
         )
         return result

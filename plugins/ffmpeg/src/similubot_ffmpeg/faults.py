@@ -1,6 +1,7 @@
 """From FFmpeg's exit status and words to one sentence for the user."""
 
 import re
+import signal
 
 from similubot_core import StageError
 from similubot_core.render import duration, one_line
@@ -54,7 +55,7 @@ def failed(name: str, run: Run) -> StageError:
     name = one_line(name, 80)
     if _said(_DISK_FULL, run):
         message = "The disk is full, so the result could not be written; make room and try again."
-    elif _said(_TOO_LARGE, run):
+    elif _too_large(run):
         message = "The result is larger than a file may be here; ask for a lower bitrate."
     elif _said(_NO_ENCODER, run):
         message = (
@@ -87,7 +88,7 @@ def damaged(name: str, converted: float, expected: float | None, run: Run) -> St
         run: The run that said so.
     """
     name = one_line(name, 80)
-    if expected is None or converted >= expected:
+    if expected is None or _exact(converted) == _exact(expected) or converted >= expected:
         message = (
             f"{name} is damaged: it is cut off at its end, and only its first "
             f"{_exact(converted)} could be converted. Get the whole file."
@@ -111,7 +112,11 @@ def broken_result(name: str, why: str, run: Run) -> StageError:
 
 def disk_is_full(run: Run) -> bool:
     """Whether a run failed because nothing more could be written."""
-    return _said(_DISK_FULL, run) or _said(_TOO_LARGE, run)
+    return _said(_DISK_FULL, run) or _too_large(run)
+
+
+def _too_large(run: Run) -> bool:
+    return _said(_TOO_LARGE, run) or run.returncode == -signal.SIGXFSZ
 
 
 def crashed(name: str, run: Run) -> str:

@@ -30,4 +30,6 @@ def last_page_is_cut(tail: bytes) -> bool:
         return True
     segments = tail[begin + 26]
     table = tail[begin + 27 : begin + 27 + segments]
-    return len(table) < segments or len(tail) < begin + 27 + segments + sum(table)
+    end = begin + 27 + segments + sum(table)
+    rest = tail[end:]
+    return len(table) < segments or len(tail) < end or (rest != b"" and b"OggS".startswith(rest))
