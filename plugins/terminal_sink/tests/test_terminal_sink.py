@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from similubot_terminal_sink.terminal_sink import TerminalSink, open_terminal_sink
+from similubot_terminal_sink.terminal_sink import BAR_WIDTH, TerminalSink, open_terminal_sink
 
 from similubot_core import ProgressInfo, ProgressStatus, SinkContext, SinkSpec, UsageError
 from similubot_core.pace import PacedSink
@@ -22,7 +22,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def screen(*infos: ProgressInfo, width: int = 100) -> list[str]:
     """The lines that are left on a terminal after these states."""
     stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+    console = Console(file=stream, force_terminal=True, width=width, no_color=True)
     sink = TerminalSink(console)
     for info in infos:
         sink.show(info)
@@ -49,6 +49,14 @@ def test_a_running_operation_shows_bar_percentage_sizes_speed_and_eta() -> None:
     assert line.startswith("⏳ MEGA Download")
     assert "━" in line
     assert line.endswith("60.5% 512.3 MB / 847.2 MB  2.4 MB/s  ETA 2m 18s")
+
+
+@pytest.mark.parametrize("percentage", [1.0, 25.0, 50.0, 99.9])
+def test_the_bar_is_as_long_as_the_percentage_says(percentage: float) -> None:
+    # Without colours only the part that is done is drawn, half a character at a time.
+    (line,) = screen(info(ProgressStatus.IN_PROGRESS, percentage=percentage))
+    halves = line.count("━") * 2 + line.count("╸")
+    assert halves == int(BAR_WIDTH * 2 * percentage / 100)
 
 
 def test_what_is_unknown_is_shown_as_unknown() -> None:

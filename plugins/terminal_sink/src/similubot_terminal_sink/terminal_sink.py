@@ -11,6 +11,9 @@ from similubot_core.sinks import open_lines_sink
 INTERVAL = 0.1
 """Seconds between two drawings of one bar."""
 
+BAR_WIDTH = 28
+"""Characters of a bar."""
+
 _STYLES = {
     ProgressStatus.STARTING: "cyan",
     ProgressStatus.IN_PROGRESS: "cyan",
@@ -38,7 +41,7 @@ class TerminalSink:
     def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
             _OperationColumn(),
-            BarColumn(bar_width=28, style="grey35", complete_style="cyan"),
+            BarColumn(BAR_WIDTH, "grey35", "cyan", finished_style="green", pulse_style="cyan"),
             _PercentColumn(),
             _DetailColumn(),
             console=console or Console(stderr=True),
@@ -63,6 +66,8 @@ class TerminalSink:
         task = self._tasks[info.operation]
         # A bar without any percentage yet moves to and fro instead of standing at 0.
         known = info.percentage > 0 or info.status.is_final
+        if known:
+            self._progress.start_task(task)
         self._progress.update(
             task, total=100.0 if known else None, completed=info.percentage, info=info, refresh=True
         )
