@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from similubot_core import Downloader, DownloaderSpec, Settings, TrackerSpec, hookimpl
+from similubot_core import Check, Downloader, DownloaderSpec, Settings, TrackerSpec, hookimpl
 
 if TYPE_CHECKING:
     from similubot_mega.downloader import MegaDownloader, MegaFileInfo
@@ -56,6 +56,12 @@ def _downloader(settings: Settings) -> Downloader:
     return MegaDownloader(settings=settings.table(MegaSettings))
 
 
+def _check(settings: Settings) -> list[Check]:
+    from similubot_mega.checks import check
+
+    return check(settings)
+
+
 def _accepts(source: str) -> bool:
     from similubot_mega.links import looks_like_mega_link
 
@@ -88,5 +94,6 @@ def similubot_stages() -> list[DownloaderSpec]:
             factory=_downloader,
             accepts=_accepts,
             settings=MegaSettings,
+            check=_check,
         )
     ]

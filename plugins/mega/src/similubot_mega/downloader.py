@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +16,11 @@ from similubot_core.stages import StageContext, own_folder_context
 from similubot_mega.api import MegaApi, RemoteFile
 from similubot_mega.backoff import Waits
 from similubot_mega.embedded import EmbeddedDownload
+from similubot_mega.folder import choose_file, read_nodes
 from similubot_mega.links import MegaLink, find_mega_links, looks_like_mega_link, parse_link
+from similubot_mega.megacmd import MegacmdFailed, download_by_megacmd, find_program
 from similubot_mega.names import name_limit, safe_name
-from similubot_mega.settings import MegaSettings
+from similubot_mega.settings import OFFICIAL_API, MegaSettings
 from similubot_mega.tracker import MegaProgressTracker
 from similubot_mega.transport import Transport
 
@@ -76,24 +79,11 @@ class MegaDownloader:
         ):
             api = self._api(transport, context.cancel)
             tracker.update(message="Asking MEGA about the link…")
-            remote = self._find(api, parse_link(source))
+            link = parse_link(source)
+            remote = self._find(api, link)
             self._check_size(remote, context.folder)
             target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
-            part = target.with_name(target.name + ".part")
-            try:
-                EmbeddedDownload(
-                    remote,
-                    part,
-                    api,
-                    transport,
-                    context.cancel,
-                    connections=self._settings.connections,
-                    stall_timeout=self._settings.stall_timeout,
-                    waits=self._waits,
-                ).run(tracker)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
+            self._fetch(link, remote, target, tracker, api, transport, context.cancel)
             tracker.complete(f"Downloaded {target.name}")
             return target
 
@@ -153,7 +143,7 @@ class MegaDownloader:
 
     def is_available(self) -> bool:
         """Tell whether downloads are possible here with the backend of the settings."""
-        return True
+        return self._settings.backend != "megacmd" or find_program() is not None
 
     # Inside
 
@@ -165,9 +155,74 @@ class MegaDownloader:
         return MegaApi(transport, settings.api_url, cancel, settings.stall_timeout, self._waits)
 
     def _find(self, api: MegaApi, link: MegaLink) -> RemoteFile:
+        if not link.is_folder:
+            return api.file(link)
+        return choose_file(read_nodes(api.listing(link), link.key), link)
+
+    def _fetch(
+        self,
+        link: MegaLink,
+        remote: RemoteFile,
+        target: Path,
+        tracker: MegaProgressTracker,
+        api: MegaApi,
+        transport: Transport,
+        cancel: CancelToken,
+    ) -> None:
+        """Bring the file to `target` by the backend of the settings."""
+        backend = self._settings.backend
+        if backend == "megacmd" or (backend == "auto" and self._megacmd_can(link)):
+            try:
+                self._fetch_by_megacmd(link, remote, target, tracker, cancel)
+            except MegacmdFailed as error:
+                if backend == "megacmd" or error.ours:
+                    raise
+                logger.warning("%s The embedded backend takes over. %s", error, error.detail)
+                tracker.update(message="MEGAcmd failed; downloading without it…")
+            else:
+                return
+        part = target.with_name(target.name + ".part")
+        try:
+            EmbeddedDownload(
+                remote,
+                part,
+                api,
+                transport,
+                cancel,
+                connections=self._settings.connections,
+                stall_timeout=self._settings.stall_timeout,
+                waits=self._waits,
+            ).run(tracker)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _megacmd_can(self, link: MegaLink) -> bool:
+        """MEGAcmd takes whole folders only, and knows no other API than MEGA's own."""
+        is_official = self._settings.api_url == OFFICIAL_API
+        return is_official and not link.is_folder and find_program() is not None
+
+    def _fetch_by_megacmd(
+        self,
+        link: MegaLink,
+        remote: RemoteFile,
+        target: Path,
+        tracker: MegaProgressTracker,
+        cancel: CancelToken,
+    ) -> None:
         if link.is_folder:
-            raise StageError("Folder links are not supported yet; share the file itself.")
-        return api.file(link)
+            raise StageError(
+                "MEGAcmd downloads folders as a whole only; take a link of the file itself, or set "
+                'backend = "auto" in [mega].'
+            )
+        own = Path(tempfile.mkdtemp(prefix="mega-get-", dir=target.parent))
+        try:
+            file = download_by_megacmd(
+                link, remote, own, tracker, cancel, self._settings.stall_timeout
+            )
+            file.replace(target)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
 
     def _check_size(self, remote: RemoteFile, folder: Path) -> None:
         """Refuse what is too large before its first byte."""
