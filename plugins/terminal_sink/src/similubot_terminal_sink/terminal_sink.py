@@ -122,7 +122,7 @@ class _DetailColumn(_InfoColumn):
             if info.speed is not None:
                 parts.append(render.speed(info.speed))
             factor = info.details.get("speed_factor")
-            if isinstance(factor, int | float):
+            if isinstance(factor, int | float) and factor > 0:
                 parts.append(f"{factor:.1f}×")
             parts.append(f"ETA {render.duration(info.eta)}")
         else:
