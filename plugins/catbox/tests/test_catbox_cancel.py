@@ -12,6 +12,7 @@ from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
 from similubot_testkit.catbox_server_faults import Reply, SlowRead, Stall
 from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import Cancelled, CancelToken, ProgressInfo, ProgressStatus, StageContext
 
@@ -55,6 +56,7 @@ class Upload:
         assert time.monotonic() - began < LIMIT
         assert isinstance(self._outcome, Cancelled)
         assert self.told[-1].status is ProgressStatus.CANCELLED
+        assert_progress_keeps_the_rules(self.told)
 
 
 def test_before_it_begins(server: CatboxProcess, settings: CatboxSettings, clip: Path) -> None:

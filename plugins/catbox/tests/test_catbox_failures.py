@@ -11,6 +11,7 @@ from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
 from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, Stall
 from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import ProgressInfo, ProgressStatus
 
@@ -53,7 +54,7 @@ def test_a_failure_is_told_in_its_own_sentence_and_tried_as_the_table_says(
     assert said in (error or "")
     assert server.wait_until(lambda s: len(s.requests) == len(faults))
     assert told[-1].status is ProgressStatus.FAILED
-    assert told[-1].percentage < 100
+    assert_progress_keeps_the_rules(told)
     assert not any("<" in info.message for info in told)
 
 
@@ -83,6 +84,7 @@ def test_after_a_passing_failure_the_whole_file_is_sent_again(
     assert len(uploads) == 1
     assert uploads[0].file is not None
     assert uploads[0].file.size == large_clip.stat().st_size
+    assert_progress_keeps_the_rules(told)
     assert any("Trying again from the start" in info.message for info in told)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from similubot_catbox import UploadProgressTracker
+from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
 from similubot_core import ProgressInfo, ProgressStatus
 
@@ -16,6 +17,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize("size", [None, 0, 1000])
+def test_it_keeps_the_rules_of_progress(size: int | None) -> None:
+    assert_tracker_keeps_the_rules(lambda: UploadProgressTracker("Catbox", size))
 
 
 def test_it_is_used_as_the_earlier_bot_used_it() -> None:

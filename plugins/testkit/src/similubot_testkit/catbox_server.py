@@ -22,7 +22,7 @@ from similubot_testkit.catbox_server_form import FormError, FormReceiver, Receiv
 from similubot_testkit.catbox_server_http import RequestHead, read_head, send_reply
 from similubot_testkit.catbox_server_rules import answer_to
 
-_BLOCK = 65_536
+_BLOCK = 262_144
 _IDLE_SECONDS = 120.0
 _SERVICES = {"/user/api.php": "catbox", "/resources/internals/api.php": "litterbox"}
 

@@ -1,0 +1,105 @@
+"""Uploads 1 GB over loopback with similubot-catbox, curl and what Python programs use.
+
+    pip install requests-toolbelt httpx
+    python bench/catbox_upload.py [--bytes N] [--rounds N]
+
+All send to the same server, which is a process of its own and drops what it reads, and each runs in
+a fresh process. "work" is the upload alone, by each program's own clock; "process" has the start of
+the program and its imports in it. Each client's body is checked once by a parser and its SHA-256.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import print_table, run_interleaved
+from similubot_testkit.catbox_server_process import CatboxProcess
+
+CLIENTS = {
+    "similubot-catbox": """
+from similubot_catbox import CatboxSettings, LitterboxUploader
+import similubot_catbox.uploader
+uploader = LitterboxUploader("1h", settings=CatboxSettings(litterbox_url=url))
+def upload():
+    success, link, error = uploader.upload_with_progress(path, lambda info: None)
+    assert success, error
+""",
+    "requests files=": """
+import requests
+def upload():
+    with open(path, "rb") as file:
+        requests.post(url, data=fields, files={"fileToUpload": file}).raise_for_status()
+""",
+    "requests-toolbelt": """
+import requests
+from requests_toolbelt import MultipartEncoder, MultipartEncoderMonitor
+def upload():
+    with open(path, "rb") as file:
+        form = MultipartEncoder({**fields, "fileToUpload": ("a.bin", file)})
+        body = MultipartEncoderMonitor(form, lambda monitor: None)
+        headers = {"Content-Type": body.content_type}
+        requests.post(url, data=body, headers=headers).raise_for_status()
+""",
+    "httpx": """
+import httpx
+def upload():
+    with open(path, "rb") as file:
+        httpx.post(url, data=fields, files={"fileToUpload": file}, timeout=60).raise_for_status()
+""",
+}
+PROGRAM = """
+import sys, time
+url, path = sys.argv[1:]
+fields = {{"reqtype": "fileupload", "time": "1h"}}
+{client}
+began = time.perf_counter()
+upload()
+print(time.perf_counter() - began)
+"""
+
+
+def commands(url: str, file: Path) -> dict[str, list[str]]:
+    """How each client is started; each prints the seconds that its upload took."""
+    form = ["-F", "reqtype=fileupload", "-F", "time=1h", "-F", f"fileToUpload=@{file}"]
+    curl = ["curl", "-sS", "--fail", "-o", os.devnull, "-w", "%{time_total}", *form, url]
+    python = {
+        name: [sys.executable, "-c", PROGRAM.format(client=client), url, str(file)]
+        for name, client in CLIENTS.items()
+    }
+    return {"curl -F": curl, **python}
+
+
+def main() -> None:
+    """Check each client once, then measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bytes", type=int, default=1_000_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "a.bin")
+        digest = hashlib.sha256()
+        with file.open("wb") as out:
+            for start in range(0, arguments.bytes, 1 << 20):
+                block = os.urandom(min(1 << 20, arguments.bytes - start))
+                digest.update(block)
+                out.write(block)
+        with CatboxProcess(Path(folder, "checked")) as server:
+            checked = commands(server.litterbox_url, file)
+
+            def check(name: str) -> None:
+                received = server.requests[-1].file
+                assert received is not None, name
+                assert received.sha256 == digest.hexdigest(), name
+
+            run_interleaved(checked, 0, check)
+        with CatboxProcess(Path(folder, "dropped"), parse=False) as server:
+            runs = run_interleaved(commands(server.litterbox_url, file), arguments.rounds)
+    print(f"{arguments.bytes:,} bytes, medians of {arguments.rounds} rounds\n")
+    print_table(runs, "curl -F")
+
+
+if __name__ == "__main__":
+    main()
