@@ -110,6 +110,16 @@ def test_a_name_that_is_taken_gets_a_number(shapes: Shapes, converter: AudioConv
     assert names == ["sound.m4a", "sound (2).m4a", "sound (3).m4a"]
 
 
+def test_the_environment_changes_nothing(
+    shapes: Shapes, converter: AudioConverter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AV_LOG_FORCE_COLOR", "1")
+    monkeypatch.setenv("FFREPORT", "file=report.log:level=32")
+    assert converter.convert_to_aac(shapes("mp3 with art"))[0]
+    assert names_in(tmp_path) == ["results"]
+
+
 def test_formats_are_told_by_the_names_ending() -> None:
     converter = AudioConverter()
     assert converter.is_supported_format("Clip.MP4")

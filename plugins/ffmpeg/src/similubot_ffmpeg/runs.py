@@ -1,5 +1,6 @@
 """One run of FFmpeg: its arguments' common part, what it says on the way, and how it ended."""
 
+import os
 import re
 import time
 from collections import deque
@@ -97,7 +98,7 @@ class FFmpeg:
             Cancelled: The token was set.
             StageError: It hung, could not be started, or went over the duration or size allowed.
         """
-        watch = _Watch(self.settings, self.clock)
+        watch = Watch(self.settings, self.clock)
         reader = OutputReader()
         lines: deque[str] = deque(maxlen=KEPT_LINES)
         damage = Damage()
@@ -124,13 +125,14 @@ class FFmpeg:
             on_stdout=splitters[0].feed,
             on_stderr=splitters[1].feed,
             stall_timeout=self.settings.stall_timeout,
+            env=_environment(),
         )
         for splitter in splitters:
             splitter.close()
         return Run(result.returncode, watch.out_time, tuple(lines), damage)
 
 
-class _Watch:
+class Watch:
     """Ends a run that moves no more, or that writes more than is allowed."""
 
     def __init__(self, settings: FFmpegSettings, clock: Callable[[], float]) -> None:
@@ -141,6 +143,7 @@ class _Watch:
         self.out_time: float | None = None
 
     def take(self, reading: Reading) -> None:
+        """Take a reading; raises `StageError` (`ProcessStalled`) when the run is to end."""
         if reading.out_time is not None:
             self.out_time = max(reading.out_time, self.out_time or 0.0)
         state = (reading.out_time, reading.total_size)
@@ -160,6 +163,12 @@ class _Watch:
                 f"The result would be over the limit of {size(self._settings.max_output_size)}; "
                 "ask for a lower bitrate, or raise max_output_size in the table [ffmpeg]."
             )
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what makes FFmpeg colour its lines or write a report."""
+    unwanted = ("FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR")
+    return {key: value for key, value in os.environ.items() if key not in unwanted}
 
 
 def too_long(settings: FFmpegSettings) -> StageError:
