@@ -4,10 +4,12 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from similubot_core.errors import StageError, UsageError
 from similubot_core.progress import ProgressTracker
 from similubot_core.rate import RateMeter
+from similubot_core.render import one_line
 from similubot_core.settings import Settings
 from similubot_core.stages import StageContext
 
@@ -53,22 +55,27 @@ class FolderUploader:
         The copy is written under a hidden name and then moved into place.
 
         Raises:
-            StageError: The folder cannot be written, or the disk is full.
+            StageError: The file cannot be read, the folder cannot be written, or the disk is full.
             Cancelled: The token was set; nothing is left.
         """
         partial = self._folder / f".{os.urandom(8).hex()}.part"
-        size = file.stat().st_size
+        try:
+            size = file.stat().st_size
+        except OSError as error:
+            raise _read_error(file, error) from error
         with context.attach(CopyProgressTracker(size)) as tracker:
             try:
-                with file.open("rb") as source, partial.open("xb") as target:
+                with _opened(file) as source, partial.open("xb") as target:
                     done = 0
-                    while block := source.read(BLOCK_BYTES):
+                    while block := _read(source, file):
                         context.cancel.raise_if_cancelled()
                         target.write(block)
                         done += len(block)
                         tracker.copied(done)
                 if partial.stat().st_size != size:
-                    raise StageError(f"{file.name} changed while it was copied; try again.")
+                    raise StageError(
+                        f"{one_line(file.name)} changed while it was copied; try again."
+                    )
                 result = move_into_place(partial, self._folder / file.name)
             except OSError as error:
                 raise write_error(self._folder, error) from error
@@ -88,7 +95,7 @@ def open_folder_uploader(settings: Settings, target: str | None) -> FolderUpload
         raise UsageError("Name the folder: --to folder=DIR.")
     folder = Path(target).expanduser()
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {target}; make it first.")
+        raise UsageError(f"There is no folder {one_line(target)}; make it first.")
     return FolderUploader(folder)
 
 
@@ -140,8 +147,27 @@ def _take_name(file: Path, target: Path) -> None:
 
 def write_error(folder: Path, error: OSError) -> StageError:
     """The sentence for a file that could not be written into `folder`."""
+    shown = one_line(str(folder))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StageError(f"The disk of {folder} is full; make room and try again.")
+        return StageError(f"The disk of {shown} is full; make room and try again.")
     return StageError(
-        f"Nothing can be written into {folder}: {error.strerror}; name another folder."
+        f"Nothing can be written into {shown}: {error.strerror}; name another folder."
     )
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise _read_error(file, error) from error
+
+
+def _read(source: BinaryIO, file: Path) -> bytes:
+    try:
+        return source.read(BLOCK_BYTES)
+    except OSError as error:
+        raise _read_error(file, error) from error
+
+
+def _read_error(file: Path, error: OSError) -> StageError:
+    return StageError(f"The file {one_line(file.name)} cannot be read: {error.strerror}.")

@@ -23,6 +23,7 @@ def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
     token = CancelToken()
     outcome: list[T] = []
     failure: list[BaseException] = []
+    asked: list[int] = []
 
     def target() -> None:
         try:
@@ -31,7 +32,10 @@ def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
             failure.append(error)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        token.cancel()
+        # A second Ctrl-C may come while the first is still in `cancel`, which holds its lock.
+        if not asked:
+            asked.append(number)
+            token.cancel()
 
     before = {
         number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)

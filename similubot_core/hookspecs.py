@@ -58,10 +58,11 @@ def similubot_stages() -> Sequence[StageSpec]:  # type: ignore[empty-body]
 
     Example:
         >>> import shutil
+        >>> from pathlib import Path
         >>> from similubot_core import DownloaderSpec, hookimpl
         >>> class Copier:
         ...     def run(self, source, context):
-        ...         return shutil.copy(source.removeprefix("copy:"), context.folder)
+        ...         return Path(shutil.copy(source.removeprefix("copy:"), context.folder))
         >>> @hookimpl
         ... def similubot_stages():
         ...     return [

@@ -14,7 +14,8 @@ CLOSE_SECONDS = 5.0
 
 
 class Pace:
-    """What is to be shown when: every change of status at once, else the newest state now and then.
+    """What is to be shown when: each status, the first and the last at once, and in between the
+    newest state now and then.
 
     It has no thread and no clock of its own, so that it can be tested with any.
 

@@ -1,5 +1,6 @@
 """A job: downloader → converter → uploader for one source; ends in a link or in a file."""
 
+import logging
 import shutil
 import tempfile
 import time
@@ -25,6 +26,8 @@ from similubot_core.stages import (
     StageContext,
     Uploader,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,10 @@ def plan_job(
     if downloader is None:
         downloader = _downloader(plugins, settings, source)
     converter = _converter(plugins)
-    if bitrate is not None and converter.bitrates is not None:
-        lowest, highest = converter.bitrates
+    if bitrate is not None:
+        lowest, highest = converter.bitrates or (1, bitrate)
+        if bitrate < 1:
+            raise UsageError(f"The bitrate {bitrate} is no bitrate; name 1 kb/s or more.")
         if not lowest <= bitrate <= highest:
             raise UsageError(f"The bitrate {bitrate} is not within {lowest} to {highest} kb/s.")
     uploader, limit = None, None
@@ -151,9 +156,10 @@ def run_job(
     try:
         cancel = cancel or CancelToken()
         file = _download(job, own, cancel, callbacks)
-        converted = job.converter.run(
-            file, job.request, StageContext(_stage_folder(own, "convert"), cancel, callbacks)
-        )
+        cancel.raise_if_cancelled()
+        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks)
+        converted = _own_file(job.converter.run(file, job.request, context), context, "converter")
+        cancel.raise_if_cancelled()
         size = converted.stat().st_size
         if job.uploader is not None:
             context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
@@ -179,9 +185,26 @@ def _download(
         unfinished.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(own, error) from error
-    file = job.downloader.run(job.source, StageContext(unfinished, cancel, callbacks))
+    context = StageContext(unfinished, cancel, callbacks)
+    file = _own_file(job.downloader.run(job.source, context), context, "downloader")
     whole.mkdir(exist_ok=True)
     return file.replace(whole / file.name)
+
+
+def _own_file(file: Path, context: StageContext, stage: str) -> Path:
+    """The file that a stage made, if it is one, in the folder that the stage was given.
+
+    Anything else may be somebody's, and would be moved and removed with the job's folder.
+    """
+    try:
+        real = Path(file).resolve(strict=True)
+        if real.is_file() and real.is_relative_to(context.folder.resolve()):
+            return real
+    except (OSError, TypeError, ValueError):
+        pass
+    raise StageError(
+        f"The {stage} ended without a file in the job's folder; report it to its authors."
+    )
 
 
 def _stage_folder(own: Path, stage: str) -> Path:
@@ -197,7 +220,7 @@ def _stage_folder(own: Path, stage: str) -> Path:
 
 def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader | None:
     """The downloader that accepts the source; None when it is a file."""
-    accepting = [spec for spec in plugins.all(DownloaderSpec) if spec.accepts(source)]
+    accepting = [spec for spec in plugins.all(DownloaderSpec) if _accepts(spec, source)]
     if len(accepting) > 1:
         names = " and ".join(spec.name for spec in accepting)
         raise UsageError(f"Several downloaders take this link: {names}; disable all but one.")
@@ -213,17 +236,30 @@ def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader
                 else "Install one that does, such as similubot-mega."
             )
         )
-    path, shown = Path(source), render.one_line(source)
+    if not source:
+        raise UsageError("The source is empty; name a file or a link.")
+    path, shown = Path(source), render.shown_source(source)
     try:
         if path.is_dir():
             raise UsageError(f"{shown} is a folder; name a file or a link.")
         if not path.exists():
             raise UsageError(f"There is no file {shown}.")
+        if not path.is_file():  # to open a named pipe would wait for who writes into it
+            raise UsageError(f"{shown} is not a regular file; name a file or a link.")
         with path.open("rb"):
             return None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name cannot be one"
         raise UsageError(f"The file {shown} cannot be read: {reason}.") from error
+
+
+def _accepts(spec: DownloaderSpec, source: str) -> bool:
+    try:
+        return spec.accepts(source)
+    except Exception as error:
+        # Its text may hold the source, and so the key of a link: only the kind is told.
+        logger.warning("The downloader %s raised %s on it.", spec.name, type(error).__name__)
+        return False
 
 
 def _converter(plugins: Plugins) -> ConverterSpec:
@@ -239,14 +275,15 @@ def _converter(plugins: Plugins) -> ConverterSpec:
 def _check_output(output: Path | None, name: str | None) -> None:
     """Refuse an output that exists, or that cannot be written, before any work is done."""
     place = output or Path()
-    folder = place if place.is_dir() else place.parent
-    target = place if folder is not place else place / name if name else None
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {render.one_line(str(folder))}; make it first.")
-    if target is not None and (target.exists() or target.is_symlink()):
-        shown = render.one_line(str(target))
-        raise UsageError(f"{shown} exists already; name another file with --output.")
+    folder = place.parent
     try:
+        folder = place if place.is_dir() else place.parent
+        target = place if folder is not place else place / name if name else None
+        if not folder.is_dir():
+            raise UsageError(f"There is no folder {render.one_line(str(folder))}; make it first.")
+        if target is not None and (target.exists() or target.is_symlink()):
+            shown = render.one_line(str(target))
+            raise UsageError(f"{shown} exists already; name another file with --output.")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -265,7 +302,8 @@ def _keep(converted: Path, job: Job) -> Path:
     try:
         return move_into_place(converted, target, number=not named)
     except FileExistsError as error:
-        raise StageError(f"{target} exists by now; name another file with --output.") from error
+        shown = render.one_line(str(target))
+        raise StageError(f"{shown} exists by now; name another file with --output.") from error
     except OSError as error:
         raise write_error(target.parent, error) from error
 

@@ -208,7 +208,8 @@ def _read(
     The second is for a child that leaves a daemon behind which holds the pipes open, as mega-get
     does with MEGAcmd's server. What such a daemon goes on to say is not waited for.
     """
-    program = one_line(Path(os.fsdecode(child.args[0])).name if isinstance(child.args, list) else "")
+    name = os.fsdecode(child.args[0]) if isinstance(child.args, list) else ""
+    program = one_line(Path(name).name)
     after_end = 0
     began = last_output = clock()
     with selectors.DefaultSelector() as selector:

@@ -83,11 +83,7 @@ class ProgressInfo:
         NaN or infinite as None.
         """
         values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
-        details = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in self.details.items()
-        }
-        return {**values, "status": self.status.value, "details": details}
+        return {**values, "status": self.status.value, "details": _for_json(self.details)}
 
 
 ProgressCallback = Callable[[ProgressInfo], None]
@@ -287,6 +283,17 @@ class ProgressTracker(ABC):
     def _flush(self) -> None:
         for delivery in self._deliveries:
             delivery.flush()
+
+
+def _for_json(value: object) -> object:
+    """`value` with None for NaN and infinite, which JSON has not, and text for every key."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _for_json(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_for_json(part) for part in value]
+    return value
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,11 +1,14 @@
 """The `--sink` option: which sinks a command shows its progress in."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from similubot_core.descriptors import CommandContext, Sink, SinkContext, SinkSpec
+
+logger = logging.getLogger(__name__)
 
 
 def add_sink_option(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +36,16 @@ def open_sinks(
         name, _, target = choice.partition("=")
         spec = context.plugins.get(SinkSpec, name)
         sink = spec.factory(SinkContext(target or None, context.settings, title))
-        stack.callback(sink.close)
+        stack.callback(_close, sink, name)
         sinks.append(sink)
     return sinks
+
+
+def _close(sink: Sink, name: str) -> None:
+    try:
+        sink.close()
+    except Exception as error:
+        logger.warning("The sink %s could not be closed", name, exc_info=error)
 
 
 def _default(context: CommandContext) -> str:

@@ -1,8 +1,10 @@
 """`similubot watch`: any command under a tracker; its output is passed on, its status returned."""
 
 import argparse
+import logging
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +16,8 @@ from similubot_core.errors import UsageError
 from similubot_core.foreground import run_in_foreground
 from similubot_core.process import run_process
 from similubot_core.progress import ProgressTracker
+
+logger = logging.getLogger(__name__)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +50,7 @@ def _watch(command: list[str], tracker: ProgressTracker, token: CancelToken) -> 
         result = run_process(
             command,
             cancel=token,
-            on_line=tracker.parse_output,
+            on_line=_reader(tracker),
             on_stdout=lambda data: _pass_on(sys.stdout.buffer, data),
             on_stderr=lambda data: _pass_on(sys.stderr.buffer, data),
         )
@@ -56,6 +60,21 @@ def _watch(command: list[str], tracker: ProgressTracker, token: CancelToken) -> 
         else:
             tracker.fail(f"Ended with exit status {status}.")
     return status
+
+
+def _reader(tracker: ProgressTracker) -> Callable[[str], None]:
+    """The tracker's reading of a line; one that it cannot stand does not end the command."""
+    told: set[type[Exception]] = set()
+
+    def read(line: str) -> None:
+        try:
+            tracker.parse_output(line)
+        except Exception as error:
+            if type(error) not in told:
+                told.add(type(error))
+                logger.warning("The tracker could not read a line", exc_info=error)
+
+    return read
 
 
 def _pass_on(stream: BinaryIO, data: bytes) -> None:

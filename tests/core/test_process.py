@@ -42,7 +42,9 @@ def child(source: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", source, *arguments]
 
 
-def run(source: str, *arguments: str, on_line: Callable[[str], object] | None = None) -> ProcessResult:
+def run(
+    source: str, *arguments: str, on_line: Callable[[str], object] | None = None
+) -> ProcessResult:
     return run_process(child(source, *arguments), cancel=CancelToken(), on_line=on_line)
 
 
@@ -242,7 +244,9 @@ def start(program: str | Path, **more: Path) -> None:
 
 
 def test_a_missing_program_is_told_in_a_sentence() -> None:
-    with pytest.raises(ProgramMissing, match=r"^The program no-such-program was not found; install it\.$"):
+    with pytest.raises(
+        ProgramMissing, match=r"^The program no-such-program was not found; install it\.$"
+    ):
         start("/nowhere/no-such-program")
 
 
@@ -260,7 +264,9 @@ def test_a_program_of_another_kind_of_machine_is_told_in_a_sentence(tmp_path: Pa
 
 
 def test_a_missing_folder_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
-    with pytest.raises(ProgramMissing, match=r"^The folder \S+gone that \S+ is to run in is gone\.$"):
+    with pytest.raises(
+        ProgramMissing, match=r"^The folder \S+gone that \S+ is to run in is gone\.$"
+    ):
         start(sys.executable, cwd=tmp_path / "gone")
 
 

@@ -261,8 +261,11 @@ def test_what_is_left_out_stays_and_none_is_unknown() -> None:
     tracker.update(1, 2, 3, 4, 5, "m", {"d": 1})
     tracker.update()
     before, after = seen[-2:]
-    assert after.as_dict() == {**before.as_dict(), "percentage": pytest.approx(66.67, abs=0.01),
-                               "timestamp": after.timestamp}
+    assert after.as_dict() == {
+        **before.as_dict(),
+        "percentage": pytest.approx(66.67, abs=0.01),
+        "timestamp": after.timestamp,
+    }
     tracker.update(total_size=None, speed=None, eta=None)
     last = seen[-1]
     assert (last.current_size, last.total_size, last.speed, last.eta) == (2, None, None, None)

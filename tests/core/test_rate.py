@@ -22,7 +22,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def feed(meter: RateMeter, clock: Clock, *, rate: float, seconds: float, start: float = 0.0) -> float:
+def feed(
+    meter: RateMeter, clock: Clock, *, rate: float, seconds: float, start: float = 0.0
+) -> float:
     """Grow by `rate` a second in steps of a tenth; returns where it ended."""
     steps = round(seconds * 10)
     for step in range(steps + 1):
@@ -123,9 +125,7 @@ def test_memory_stays_bounded_however_many_samples_come(clock: Clock) -> None:
     assert meter.speed == pytest.approx(1000, rel=0.01)
 
 
-numbers = st.one_of(
-    st.floats(), st.integers(), st.integers(min_value=10**308, max_value=10**400)
-)
+numbers = st.one_of(st.floats(), st.integers(), st.integers(min_value=10**308, max_value=10**400))
 
 
 @given(st.lists(st.tuples(numbers, st.floats(-5, 100))), numbers | st.none())

@@ -143,9 +143,7 @@ def test_any_number_at_all_is_shown(value: float | None) -> None:
     ],
 )
 def test_the_sizes_of_a_state(current: int | None, total: int | None, shown: str) -> None:
-    info = ProgressInfo(
-        "X", ProgressStatus.IN_PROGRESS, current_size=current, total_size=total
-    )
+    info = ProgressInfo("X", ProgressStatus.IN_PROGRESS, current_size=current, total_size=total)
     assert render.sizes(info) == shown
 
 
@@ -191,7 +189,9 @@ def test_of_a_link_the_secret_part_is_cut(source: str, shown: str) -> None:
     assert render.shown_source(source) == shown
 
 
-@given(st.text(), st.sampled_from(["https://mega.nz/file/H#", "https://mega.nz/#!H!", "x://h/p?k="]))
+@given(
+    st.text(), st.sampled_from(["https://mega.nz/file/H#", "https://mega.nz/#!H!", "x://h/p?k="])
+)
 def test_no_text_after_the_mark_is_ever_shown(text: str, link: str) -> None:
     shown = render.shown_source(link + "S3CRET" + text)
     assert "S3CRET" not in shown

@@ -63,7 +63,9 @@ def from_file(path: Path, **environ: str) -> Example:
 
 
 def from_environment(**environ: str) -> Example:
-    return Settings(environ={f"SIMILUBOT_EXAMPLE_{k}": v for k, v in environ.items()}).table(Example)
+    return Settings(environ={f"SIMILUBOT_EXAMPLE_{k}": v for k, v in environ.items()}).table(
+        Example
+    )
 
 
 # -- where values come from --------------------------------------------------------------------
@@ -144,7 +146,9 @@ def test_every_type_from_the_environment() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "value"), [("1", True), ("0", False), ("True", True), ("false", False)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("0", False), ("True", True), ("false", False)]
+)
 def test_truth_values_of_the_environment(text: str, value: bool) -> None:
     assert from_environment(WANTED=text).wanted is value
 
