@@ -75,7 +75,5 @@ def test_a_download_that_was_interrupted_gets_its_old_folder(tmp_path: Path) -> 
 
 
 def test_a_job_without_a_folder_of_the_callers_leaves_nothing(tmp_path: Path) -> None:
-    run_job(
-        Job("a", Downloads(), Converts(interrupted=False), uploader=Uploads()), folder=tmp_path
-    )
+    run_job(Job("a", Downloads(), Converts(interrupted=False), uploader=Uploads()), folder=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""`similubot bot`: runs the bot until it is told to stop."""
+
+import argparse
+import asyncio
+import sys
+
+from similubot_discord_sink import DiscordSettings
+
+from similubot_bot.checks import STEPS
+from similubot_bot.logs import set_up_logging
+from similubot_bot.settings import BotSettings
+from similubot_core import CommandContext, DownloaderSpec, UsageError
+from similubot_core.commands.doctor import plugin_checks
+from similubot_core.render import one_line
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+def run(arguments: argparse.Namespace, context: CommandContext) -> int:
+    """Run the bot, or (``--check``) say what is missing.
+
+    Returns 0 once it was told to stop, or when nothing is missing; 1 when something is; 2 without
+    a token.
+
+    Raises:
+        SimilubotError: It cannot run; says why.
+    """
+    settings = context.settings.table(BotSettings)
+    discord_settings = context.settings.table(DiscordSettings)
+    if arguments.check:
+        return _check(context)
+    if not discord_settings.token:
+        print(STEPS, file=sys.stderr)  # noqa: T201
+        return WRONG_USAGE
+    for schema in context.plugins.schemas():
+        context.settings.table(schema)  # a bad value is told now, not by the first job
+    if not context.plugins.all(DownloaderSpec):
+        raise UsageError("No downloader is installed; install similubot-mega, or another plugin.")
+    set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
+    from similubot_bot.serve import serve
+
+    return asyncio.run(serve(context, settings, discord_settings))
+
+
+def _secrets(context: CommandContext) -> list[str]:
+    """The values of all settings that are kept out of their `repr`: those are secrets."""
+    import dataclasses
+
+    values = []
+    for schema in context.plugins.schemas():
+        table = context.settings.table(schema)
+        for field in dataclasses.fields(table):  # type: ignore[arg-type]
+            value: object = getattr(table, field.name)
+            if not field.repr and isinstance(value, str):
+                values.append(value)
+    return values
+
+
+def _check(context: CommandContext) -> int:
+    """Print what every plugin's checks say; settings that cannot be read are told by the core."""
+    checks = plugin_checks(context)
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {one_line(check.detail, 300)}")  # noqa: T201
+        if check.cure and not check.ok:
+            print(f"      {one_line(check.cure, 300)}")  # noqa: T201
+    return DONE if all(check.ok for check in checks) else FAILED

@@ -1,0 +1,77 @@
+"""The log: job numbers on every line, secrets on none, a file that does not grow for ever."""
+
+import logging
+import logging.handlers
+import re
+from collections.abc import Collection
+from contextvars import ContextVar
+from pathlib import Path
+
+from similubot_core import SettingsError
+
+job_number: ContextVar[int | None] = ContextVar("job_number", default=None)
+"""The job that the present task or thread works on; None is none."""
+
+FILE_BYTES = 10 * 1024 * 1024
+OLDER_FILES = 5
+
+_SECRET_PARTS = (
+    # The key of a MEGA link, of the new form and of the old one (#!HANDLE!KEY).
+    (re.compile(r"(mega(?:\.co)?\.nz/[^\s#\"'<>]*)#[^\s\"'<>]+", re.IGNORECASE), r"\1#…"),
+    # What an interaction or a webhook is answered with, and a signed address of an attachment.
+    (re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.~-]+"), r"\1…"),
+    (re.compile(r"(/(?:ephemeral-)?attachments/[^\s?\"']+)\?[^\s\"']+"), r"\1?…"),
+)
+
+
+class SafeFormatter(logging.Formatter):
+    """Lines with the job's number, in which nothing secret is left.
+
+    Args:
+        secrets: Texts that are never to appear, such as the token.
+    """
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(job)s: %(message)s")
+        self._secrets = [secret for secret in secrets if len(secret) >= 4]
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole record, traceback included, with the secrets cut."""
+        number = job_number.get()
+        record.job = "" if number is None else f" [job {number}]"
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        for pattern, replacement in _SECRET_PARTS:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def set_up_logging(secrets: Collection[str], *, debug: bool, file: Path | None) -> None:
+    """Log on stderr from INFO on (with `debug` everything), and into `file` where one is given.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if file is not None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(
+                logging.handlers.RotatingFileHandler(
+                    file, maxBytes=FILE_BYTES, backupCount=OLDER_FILES, encoding="utf-8"
+                )
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"The log file {file} cannot be written: {error.strerror}; name another one."
+            ) from error
+    for handler in handlers:
+        handler.setFormatter(SafeFormatter(secrets))
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO, handlers=handlers, force=True
+    )
+    if not debug:
+        # These tell every request and every resumed session.
+        for name in ("discord.http", "discord.client", "aiohttp.access", "urllib3"):
+            logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,166 @@
+"""Runs jobs in threads of their own, so that the event loop never waits for work."""
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from similubot_bot.accept import Wish, plan
+from similubot_bot.jobs import Ending, JobRecord, Outcome
+from similubot_bot.logs import job_number
+from similubot_bot.settings import BotSettings
+from similubot_bot.watch import Watch
+from similubot_core import Cancelled, CancelToken, ProgressCallback, Settings, SimilubotError
+from similubot_core.descriptors import Plugins
+from similubot_core.pipeline import run_job
+
+logger = logging.getLogger(__name__)
+
+FOLDER_CHECK_SECONDS = 2.0
+
+
+@dataclass
+class Run:
+    """One job that runs.
+
+    Attributes:
+        cancel: Its token.
+        watch: What it says of itself.
+        kept: Whether its token was set because the bot stops: then it has no ending.
+        done: Set to its ending, or to None for one that is kept for the next start.
+    """
+
+    cancel: CancelToken
+    watch: Watch
+    done: "asyncio.Future[Ending | None]"
+    kept: bool = field(default=False)
+
+    def keep(self) -> None:
+        """End it without an ending, so that it is begun again at the next start."""
+        self.kept = True
+        self.cancel.cancel()
+
+
+class Runner:
+    """Starts jobs in threads; each has a folder of its own below `folder`, named by its number.
+
+    Args:
+        plugins: What is installed.
+        settings: The settings of this run.
+        bot_settings: The table [bot].
+        folder: Where the jobs' folders lie; made when missing.
+    """
+
+    def __init__(
+        self, plugins: Plugins, settings: Settings, bot_settings: BotSettings, folder: Path
+    ) -> None:
+        self._plugins = plugins
+        self._settings = settings
+        self._bot_settings = bot_settings
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self, record: JobRecord, callback: ProgressCallback) -> Run:
+        """Begin a job; called in the event loop, where `Run.done` is then set."""
+        loop = asyncio.get_running_loop()
+        cancel = CancelToken()
+        watch = Watch(self._bot_settings.max_size, cancel)
+        run = Run(cancel, watch, loop.create_future())
+
+        def work() -> None:
+            job_number.set(record.id)
+            ending = self._work(record, run, (watch, callback))
+            try:
+                loop.call_soon_threadsafe(_set, run.done, ending)
+            except RuntimeError:
+                logger.info("The bot was gone before this job ended")
+
+        # A daemon: a stage that does not obey its token cannot keep the program from ending.
+        threading.Thread(target=work, name=f"job-{record.id}", daemon=True).start()
+        return run
+
+    def sweep(self, unfinished: set[int]) -> None:
+        """Remove what earlier runs left of jobs that are not in `unfinished`."""
+        for path in self._folder.iterdir():
+            if not (path.name.isdecimal() and int(path.name) in unfinished):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self, job: int) -> None:
+        """Remove a job's folder."""
+        shutil.rmtree(self._folder / str(job), ignore_errors=True)
+
+    def _work(
+        self, record: JobRecord, run: Run, callbacks: tuple[ProgressCallback, ...]
+    ) -> Ending | None:
+        folder = self._folder / str(record.id)
+        try:
+            with _every(FOLDER_CHECK_SECONDS, lambda: run.watch.check_folder(folder)):
+                ending = self._run_job(record, run, callbacks, folder)
+        except Cancelled:
+            if run.kept:
+                return None
+            refused = run.watch.refusal
+            ending = Ending(
+                Outcome.FAILED if refused else Outcome.CANCELLED, refused or "Cancelled."
+            )
+        except SimilubotError as error:
+            logger.info("Failed: %s (%s)", error.message, error.detail or "no more is known")
+            ending = Ending(Outcome.FAILED, error.message)
+        except Exception:
+            logger.exception("Failed on an unexpected error")
+            ending = Ending(
+                Outcome.FAILED,
+                f"Something unexpected happened; those who run me find it in the log under job "
+                f"{record.id}.",
+            )
+        self.remove(record.id)
+        return ending
+
+    def _run_job(
+        self,
+        record: JobRecord,
+        run: Run,
+        callbacks: tuple[ProgressCallback, ...],
+        folder: Path,
+    ) -> Ending:
+        asked = record.asked
+        wish = Wish(asked.source, asked.kind, asked.name, asked.bitrate, asked.to)
+        job = plan(self._plugins, self._settings, self._bot_settings, wish)
+        result = run_job(job, cancel=run.cancel, callbacks=callbacks, resume_in=folder)
+        return Ending(
+            Outcome.DONE,
+            result.result,
+            name=result.name,
+            size=result.size,
+            duration=run.watch.duration,
+            seconds=result.seconds,
+        )
+
+
+class _every:  # noqa: N801  (a context manager, read as a word)
+    """Calls a function every few seconds, in a thread, for the time of a with block."""
+
+    def __init__(self, seconds: float, function: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._function = function
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._repeat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self._function()
+
+
+def _set(future: "asyncio.Future[Ending | None]", ending: Ending | None) -> None:
+    if not future.done():
+        future.set_result(ending)

@@ -1,0 +1,82 @@
+"""The table [bot] of similubot.toml."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+MIB = 1024 * 1024
+
+_AtLeastOne = Annotated[int, Meta(ge=1, le=1000)]
+_Ids = tuple[Annotated[int, Meta(ge=1)], ...]
+
+
+@dataclass(frozen=True)
+class BotSettings:
+    """How the bot works, and for whom. Ids are Discord's (switch on its developer mode to copy
+    them). The token stands in the table [discord].
+
+    Attributes:
+        prefix: What a typed command begins with; mentioning the bot works too.
+        message_content: Whether to ask Discord for the text of messages (the intent "Message
+            Content"). Without it, typed commands work only after a mention; slash commands always.
+        data_folder: Where the jobs and their files lie; None is the user's data folder.
+        to: The uploader that is used where nobody names one, as ``NAME`` or ``NAME=TARGET``.
+        targets: What people may name besides the plain names of the installed uploaders, such as
+            "litterbox=24h".
+        offer: Whether a link in a plain message is answered with a "Convert" button.
+        jobs: How many jobs run at once.
+        jobs_per_user: How many of one user run at once.
+        jobs_per_server: How many of one server run at once; None is no limit of its own.
+        open_per_user: How many jobs of one user may wait or run.
+        open_per_server: How many jobs of one server may wait or run.
+        max_size: Bytes that a source may have at most.
+        min_free_disk: Bytes that stay free on the disk of `data_folder`: below it nothing starts.
+        cooldown: Seconds that a user waits from one request to the next; 0 is none.
+        servers: The servers where the bot answers; empty is all.
+        channels: The channels where it answers, with their threads; empty is all.
+        roles: Who may ask: the holders of one of these, or one of `users`; both empty is everybody.
+        users: See `roles`.
+        admins: Users who may do everything, everywhere.
+        stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
+            not done by then are kept for the next start.
+        keep_days: How long ended jobs stay in the job list.
+        log_file: Where the log is written as well, 10 MB and five older files; None is nowhere.
+        http_port: The port of this machine (127.0.0.1) for /health and /metrics; None is none.
+    """
+
+    table_name: ClassVar[str] = "bot"
+
+    prefix: Annotated[str, Meta(min_length=1, max_length=10)] = "!"
+    message_content: bool = True
+    data_folder: Path | None = None
+    to: str = "catbox"
+    targets: tuple[str, ...] = ()
+    offer: bool = False
+    jobs: Annotated[int, Meta(ge=1, le=64)] = 2
+    jobs_per_user: _AtLeastOne = 1
+    jobs_per_server: _AtLeastOne | None = None
+    open_per_user: _AtLeastOne = 5
+    open_per_server: _AtLeastOne = 50
+    max_size: Annotated[int, Meta(ge=1)] = 2048 * MIB
+    min_free_disk: Annotated[int, Meta(ge=0)] = 1024 * MIB
+    cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
+    servers: _Ids = ()
+    channels: _Ids = ()
+    roles: _Ids = ()
+    users: _Ids = ()
+    admins: _Ids = ()
+    stop_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
+    keep_days: Annotated[float, Meta(ge=0)] = 30.0
+    log_file: Path | None = None
+    http_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """`data_folder`, or the user's data folder for similubot."""
+        if self.data_folder is not None:
+            return self.data_folder
+        import platformdirs
+
+        return Path(platformdirs.user_data_dir("similubot", appauthor=False)) / "bot"

@@ -1,0 +1,66 @@
+"""Watch: what a running job says of itself, and the limit that ends one which grows too large."""
+
+import math
+from pathlib import Path
+
+from similubot_core import CancelToken, ProgressInfo, ProgressStatus, render
+
+
+class Watch:
+    """A progress callback for one job; any thread may call it.
+
+    Args:
+        max_size: Bytes that the source may have at most: the first operation is the one that
+            fetches it, and a larger one is ended.
+        cancel: The job's token.
+    """
+
+    def __init__(self, max_size: int, cancel: CancelToken) -> None:
+        self._max_size = max_size
+        self._cancel = cancel
+        self._fetched = False
+        self.latest: ProgressInfo | None = None
+        self.duration: float | None = None
+        self.refusal = ""
+
+    def __call__(self, info: ProgressInfo) -> None:
+        """Take a state."""
+        self.latest = info
+        duration = info.details.get("duration")
+        if isinstance(duration, int | float) and math.isfinite(duration) and duration > 0:
+            self.duration = float(duration)
+        if not self._fetched:
+            self._check(max(info.total_size or 0, info.current_size or 0))
+            self._fetched = info.status is ProgressStatus.COMPLETED
+
+    def check_folder(self, folder: Path) -> None:
+        """End the job when its folder holds more than a job may need: twice the largest source,
+        and 256 MB.
+        """
+        limit = 2 * self._max_size + 256 * 1024 * 1024
+        if folder_size(folder) > limit:
+            self._refuse(f"The job needed more than {render.size(limit)} of disk, so I stopped it.")
+
+    def _check(self, size: int) -> None:
+        if size > self._max_size:
+            self._refuse(
+                f"The file has {render.size(size)}, more than the {render.size(self._max_size)} "
+                "that are allowed here; choose a smaller one."
+            )
+
+    def _refuse(self, sentence: str) -> None:
+        if not self.refusal:
+            self.refusal = sentence
+            self._cancel.cancel()
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of disk that a folder's files take; one that goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            status = path.lstat()
+        except OSError:
+            continue
+        total += status.st_blocks * 512
+    return total

@@ -1,0 +1,311 @@
+"""Work: takes jobs, runs them in a fair order, keeps their list and their messages right."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import shutil
+import time
+from collections.abc import Callable, Coroutine
+
+from similubot_bot.accept import Wish
+from similubot_bot.answers import Answers, Send
+from similubot_bot.jobs import Asked, Ending, JobRecord, Outcome
+from similubot_bot.logs import job_number
+from similubot_bot.permissions import Person
+from similubot_bot.places import Places
+from similubot_bot.queue import Caps, FairQueue, Ticket
+from similubot_bot.runner import Run, Runner
+from similubot_bot.settings import BotSettings
+from similubot_bot.store import Store
+from similubot_core import SimilubotError, UsageError, render
+
+logger = logging.getLogger(__name__)
+
+MOST_STARTS = 30
+"""A job during which the bot died this often is given up: it may be the reason."""
+DISK_CHECK_SECONDS = 15.0
+STOP_POLL_SECONDS = 0.1
+END_SECONDS = 5.0
+"""How long stopping waits for interrupted threads and for messages to be edited."""
+
+
+class Work:
+    """All jobs that have not ended, and what becomes of them. It is used in the event loop.
+
+    Args:
+        settings: The table [bot].
+        store: The job list.
+        runner: Runs jobs.
+        answers: Shows them.
+        on_end: Told of each job that ended, with its ending.
+    """
+
+    def __init__(
+        self,
+        settings: BotSettings,
+        store: Store,
+        runner: Runner,
+        answers: Answers,
+        on_end: Callable[[Ending], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._runner = runner
+        self._answers = answers
+        self._on_end = on_end
+        caps = Caps(settings.jobs, settings.jobs_per_user, settings.jobs_per_server)
+        self._queue = FairQueue(caps, store.served())
+        self._open: dict[int, JobRecord] = {}
+        self._runs: dict[int, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._places = Places(self._show_place, lambda job: self._open[job].asked.channel)
+        self._disk_timer: asyncio.TimerHandle | None = None
+        self.stopping = False
+
+    # -- asking -----------------------------------------------------------------------------
+
+    @property
+    def running(self) -> list[tuple[JobRecord, Run]]:
+        """The jobs that run."""
+        return [(self._open[job], run) for job, run in self._runs.items()]
+
+    @property
+    def waiting(self) -> list[JobRecord]:
+        """The jobs that wait, the next one first."""
+        return [self._open[ticket.job] for ticket in self._queue.order()]
+
+    def open_of(self, user: int) -> list[JobRecord]:
+        """The jobs of a user that have not ended, oldest first."""
+        return [record for record in self._open.values() if record.asked.user == user]
+
+    def get(self, job: int) -> JobRecord | None:
+        """A job that has not ended."""
+        return self._open.get(job)
+
+    @property
+    def disk_is_low(self) -> bool:
+        """Whether less disk is free than the settings want."""
+        return shutil.disk_usage(self._settings.folder).free < self._settings.min_free_disk
+
+    # -- taking and ending ------------------------------------------------------------------
+
+    async def submit(self, wish: Wish, person: Person, channel: int, send: Send) -> None:
+        """Take a job. Returns once its message is sent.
+
+        Args:
+            wish: What is wanted.
+            person: Who wants it.
+            channel: Where the message goes.
+            send: Sends it.
+
+        Raises:
+            UsageError: It is not taken; says why.
+        """
+        self._refuse_if_full(person)
+        asked = Asked(
+            person.user,
+            person.server,
+            channel,
+            wish.source,
+            wish.kind,
+            wish.name,
+            wish.bitrate,
+            wish.to,
+        )
+        record = self._store.add(asked)
+        self._open[record.id] = record
+        logger.info("Job %d: %s asked by user %d", record.id, wish.name, person.user)
+        # A task of its own: it must go on when the one who asked is gone.
+        await asyncio.shield(self._spawn(self._post(record, send), record.id))
+
+    def cancel(self, job: int) -> bool:
+        """Cancel a job; False when there is none that could be."""
+        record = self._open.get(job)
+        if record is None or record.ending is not None:
+            return False
+        run = self._runs.get(job)
+        if run is not None:
+            run.cancel.cancel()
+        else:
+            self._end(record, Ending(Outcome.CANCELLED, "Cancelled before it began."))
+        return True
+
+    def resume(self) -> None:
+        """Take up what was there when the bot last ended. Call it once, logged in."""
+        found = self._store.unfinished()
+        self._runner.sweep({record.id for record in found if record.ending is None})
+        for record in found:
+            if record.ending is not None:
+                self._spawn(self._show_end(record), record.id)
+                continue
+            self._open[record.id] = record
+            if record.message is None:
+                self._spawn(self._post(record, None), record.id)
+            else:
+                self._enqueue(record)
+        if found:
+            logger.info("Went on with %d jobs of before", len(found))
+        self._pump()
+
+    async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Start nothing more; give what runs some time, then keep it for the next start.
+
+        Args:
+            seconds: How long running jobs may go on.
+            hurry: Ends that time at once.
+        """
+        self.stopping = True
+        self._places.close()
+        if self._runs:
+            logger.info("Waiting up to %g s for %d running jobs", seconds, len(self._runs))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while self._runs and not hurry.is_set():
+                        await asyncio.sleep(STOP_POLL_SECONDS)
+        for run in self._runs.values():
+            run.keep()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def forget_old(self) -> None:
+        """Remove what ended longer ago than the settings say from the job list."""
+        self._store.forget_before(time.time() - self._settings.keep_days * 86_400)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _refuse_if_full(self, person: Person) -> None:
+        settings = self._settings
+        if self.stopping:
+            raise UsageError("I am being restarted; ask again in a minute.")
+        if len(self.open_of(person.user)) >= settings.open_per_user:
+            raise UsageError(
+                f"You have {settings.open_per_user} jobs here already; wait for one to end, or "
+                "cancel one."
+            )
+        here = [r for r in self._open.values() if r.asked.server == person.server]
+        if person.server is not None and len(here) >= settings.open_per_server:
+            raise UsageError("The queue of this server is full; try again later.")
+        if self.disk_is_low:
+            free = render.size(settings.min_free_disk)
+            logger.warning("Refused a job: less than %s of disk is free", free)
+            raise UsageError("There is no room on my disk at the moment; try again later.")
+
+    def _spawn(self, work: Coroutine[None, None, None], job: int) -> asyncio.Task[None]:
+        task = asyncio.create_task(_of_job(job, work), name=f"job {job}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _post(self, record: JobRecord, send: Send | None) -> None:
+        place = self._queue.waiting + 1 if self._queue.waiting else None
+        message = await self._answers.post(record, place, send)
+        ended = record.id not in self._open  # cancelled meanwhile
+        if message is None:
+            if not ended:
+                self._end(record, Ending(Outcome.CANCELLED, "There was nowhere to answer."))
+            return
+        self._store.set_message(record.id, message)
+        if ended:
+            stored = self._store.get(record.id)
+            if stored is not None:
+                await self._show_end(stored)
+            return
+        record = dataclasses.replace(record, message=message)
+        self._open[record.id] = record
+        if place is not None:
+            self._places.shown(record.id, place)
+        self._enqueue(record)
+        self._pump()
+
+    def _enqueue(self, record: JobRecord) -> None:
+        asked = record.asked
+        self._queue.add(Ticket(record.id, asked.user, asked.server, again=record.starts > 0))
+
+    def _pump(self) -> None:
+        """Begin what may begin, and have the others' places shown."""
+        while not self.stopping and self._queue.waiting:
+            if self.disk_is_low:
+                self._look_again_later()
+                break
+            ticket = self._queue.start_next(time.time())
+            if ticket is None:
+                break
+            self._begin(self._open[ticket.job])
+        if not self.stopping:
+            self._places.set(self._queue.places())
+
+    def _look_again_later(self) -> None:
+        logger.warning("The jobs wait: the disk is too full")
+        if self._disk_timer is not None:
+            self._disk_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._disk_timer = loop.call_later(DISK_CHECK_SECONDS, self._pump)
+
+    def _begin(self, record: JobRecord) -> None:
+        if record.starts >= MOST_STARTS:
+            sentence = "I broke down too often over this one, so I gave it up; try another file."
+            self._end(record, Ending(Outcome.FAILED, sentence))
+            return
+        try:
+            self._store.start(record.id)
+        except SimilubotError as error:  # the worst of it: after a crash it begins once more
+            logger.error("%s (%s)", error.message, error.detail)
+        record = dataclasses.replace(record, starts=record.starts + 1, started=time.time())
+        self._open[record.id] = record
+        updater = self._answers.updater(record)
+        run = self._runner.start(record, updater.create_callback())
+        self._runs[record.id] = run
+        logger.info("Job %d begins (for the %d. time)", record.id, record.starts)
+
+        async def follow() -> None:
+            ending = await asyncio.shield(run.done)
+            del self._runs[record.id]
+            if ending is None:
+                await self._answers.keep(record, updater)
+                return
+            ended = self._note_end(record, ending)
+            self._pump()
+            await self._answers.end(ended, updater)
+            self._store.set_shown(ended.id)
+
+        self._spawn(follow(), record.id)
+
+    def _end(self, record: JobRecord, ending: Ending) -> None:
+        """End a job that does not run."""
+        ended = self._note_end(record, ending)
+        self._runner.remove(record.id)
+        self._spawn(self._show_end(ended), record.id)
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    def _note_end(self, record: JobRecord, ending: Ending) -> JobRecord:
+        try:
+            self._store.end(record.id, ending)
+        except SimilubotError as error:
+            logger.error("%s (%s)", error.message, error.detail)
+        logger.info("Job %d: %s after %.1f s", record.id, ending.outcome.value, ending.seconds)
+        ended = dataclasses.replace(record, ending=ending)
+        self._queue.remove(record.id)
+        self._open.pop(record.id, None)
+        self._on_end(ending)
+        return ended
+
+    async def _show_end(self, record: JobRecord) -> None:
+        await self._answers.end(record)
+        self._store.set_shown(record.id)
+
+    async def _show_place(self, job: int, place: int) -> None:
+        record = self._open.get(job)
+        if record is not None and record.message is not None:
+            await self._answers.show_place(record, place)
+
+
+async def _of_job(job: int, work: Coroutine[None, None, None]) -> None:
+    job_number.set(job)
+    try:
+        await work
+    except Exception:
+        logger.exception("The task of job %d failed", job)
