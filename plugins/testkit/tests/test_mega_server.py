@@ -146,18 +146,10 @@ def test_what_was_served_is_counted(server: LoopbackMega) -> None:
     address = address_of(server, server.add_file("a", bytes(1000)))
     fetch(address, "/0-99").read()
     fetch(address, "/0-99").read()
-    _wait_until(lambda: server.counters.open_downloads == 0)
+    server.wait_until_idle()
     assert server.counters.bytes_served == 200
     assert server.counters.data_requests == 2
     assert server.counters.api_requests == 1
-
-
-def _wait_until(condition: object) -> None:
-    assert callable(condition)
-    limit = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < limit
-        threading.Event().wait(0.005)
 
 
 # Faults

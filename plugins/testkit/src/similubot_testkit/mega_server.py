@@ -207,11 +207,15 @@ class LoopbackMega:
         status: int = 500,
         headers: Mapping[str, str] | None = None,
         times: int | None = 1,
+        skip: int = 0,
     ) -> None:
-        """Let the next `times` requests (None: all) for the byte `at` of a file fail as `kind`."""
+        """Let the next `times` requests (None: all) for the byte `at` of a file fail as `kind`.
+
+        The first `skip` such requests are let pass.
+        """
         with self._lock:
             self._data_faults.append(
-                Planned(DataFault(kind, at, status, dict(headers or {})), times)
+                Planned(DataFault(kind, at, status, dict(headers or {})), times, skip)
             )
 
     def heal(self) -> None:
@@ -220,6 +224,18 @@ class LoopbackMega:
             self._api_faults.clear()
             self._data_faults.clear()
             self._hashcash = None
+
+    def wait_until_idle(self, seconds: float = 5.0) -> None:
+        """Wait until no data answer is under way, so that the counters are final.
+
+        Raises:
+            TimeoutError: One still is after so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while self.counters.open_downloads:
+            if time.monotonic() > deadline:
+                raise TimeoutError("a download is still under way")
+            self.closing.wait(0.002)
 
     # What the HTTP side asks
 

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-DataFaultKind = Literal["stall", "reset", "short", "status", "expire", "wrong_byte"]
+DataFaultKind = Literal["hold", "stall", "reset", "short", "status", "expire", "wrong_byte"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ class DataFault:
     """What goes wrong when the byte `at` of a file is asked for."""
 
     kind: DataFaultKind
-    """`stall`: no byte from `at` on, the connection stays; `reset`: cut there by RST; `short`:
-    closed there, though more was promised; `status`: the request gets `status`; `expire`: 403, and
-    the download address is dead from then on; `wrong_byte`: this byte is not the file's."""
+    """`hold`: no answer at all, the connection stays; `stall`: no byte from `at` on, it stays;
+    `reset`: cut there by RST; `short`: closed there, though more was promised; `status`: the
+    request gets `status`; `expire`: 403, and the download address is dead from then on;
+    `wrong_byte`: this byte is not the file's."""
     at: int | None = None
     """Offset in the file, bytes; None strikes every request at its own first byte."""
     status: int = 500
@@ -50,9 +51,14 @@ class Planned(Generic[FaultT]):
 
     fault: FaultT
     left: int | None
+    skip: int = 0
+    """Strikes that it lets pass first."""
 
     def strike(self) -> bool:
-        """Use up one strike; False when none is left."""
+        """Use up one strike; False when none is left, or it is to be let pass."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
         if self.left is None:
             return True
         self.left -= 1

@@ -120,6 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
                 mega.expire(match[1])
             self._reply(403 if fault.kind == "expire" else fault.status, b"", fault.headers)
             return
+        if fault is not None and fault.kind == "hold":
+            self.close_connection = True
+            self._wait_for_the_end()
+            return
         mega.began()
         sent = 0
         try:
