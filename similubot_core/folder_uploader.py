@@ -14,6 +14,8 @@ from similubot_core.settings import Settings
 from similubot_core.stages import StageContext
 
 BLOCK_BYTES = 1024 * 1024
+LONGEST_NAME_BYTES = 255
+"""What ext4, APFS and most others allow."""
 
 
 class CopyProgressTracker(ProgressTracker):
@@ -122,9 +124,16 @@ def move_into_place(file: Path, wanted: Path, *, number: bool = True) -> Path:
             if not number:
                 raise
             count += 1
-            target = wanted.with_name(f"{wanted.stem} ({count}){wanted.suffix}")
+            target = _numbered(wanted, count)
         else:
             return target
+
+
+def _numbered(wanted: Path, count: int) -> Path:
+    """The name with a number, its stem cut where it would be too long for a file system."""
+    ending = f" ({count}){wanted.suffix}"
+    stem = os.fsencode(wanted.stem)[: LONGEST_NAME_BYTES - len(os.fsencode(ending))]
+    return wanted.with_name(stem.decode("utf-8", errors="ignore") + ending)
 
 
 def _take_name(file: Path, target: Path) -> None:
