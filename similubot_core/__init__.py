@@ -1,43 +1,50 @@
-"""SimiluBot's core: any tracker, any sink. It knows no tool, no screen and no host."""
+"""SimiluBot's core: any tracker, any sink. It knows no tool, no screen and no host.
 
-from similubot_core.cancel import CancelToken
-from similubot_core.descriptors import (
-    Check,
-    CommandContext,
-    CommandSpec,
-    ConverterSpec,
-    DownloaderSpec,
-    Sink,
-    SinkContext,
-    SinkSpec,
-    TrackerSpec,
-    UploaderSpec,
-)
-from similubot_core.errors import (
-    Cancelled,
-    PluginError,
-    SettingsError,
-    SimilubotError,
-    StageError,
-    UsageError,
-)
-from similubot_core.hookspecs import hookimpl
-from similubot_core.progress import (
-    KEEP,
-    ProgressCallback,
-    ProgressInfo,
-    ProgressStatus,
-    ProgressTracker,
-)
-from similubot_core.rate import RateMeter
-from similubot_core.settings import Settings
-from similubot_core.stages import (
-    ConversionRequest,
-    Converter,
-    Downloader,
-    StageContext,
-    Uploader,
-)
+The public names are imported when they are first used, so that finding the plugins stays light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from similubot_core.cancel import CancelToken
+    from similubot_core.descriptors import (
+        Check,
+        CommandContext,
+        CommandSpec,
+        ConverterSpec,
+        DownloaderSpec,
+        Sink,
+        SinkContext,
+        SinkSpec,
+        TrackerSpec,
+        UploaderSpec,
+    )
+    from similubot_core.errors import (
+        Cancelled,
+        PluginError,
+        SettingsError,
+        SimilubotError,
+        StageError,
+        UsageError,
+    )
+    from similubot_core.hookspecs import hookimpl
+    from similubot_core.progress import (
+        KEEP,
+        ProgressCallback,
+        ProgressInfo,
+        ProgressStatus,
+        ProgressTracker,
+    )
+    from similubot_core.rate import RateMeter
+    from similubot_core.settings import Settings
+    from similubot_core.stages import (
+        ConversionRequest,
+        Converter,
+        Downloader,
+        StageContext,
+        Uploader,
+    )
 
 __version__ = "0.1.0"
 
@@ -73,3 +80,44 @@ __all__ = [
     "UsageError",
     "hookimpl",
 ]
+
+_HOMES = {
+    "CancelToken": "cancel",
+    "Check": "descriptors",
+    "CommandContext": "descriptors",
+    "CommandSpec": "descriptors",
+    "ConverterSpec": "descriptors",
+    "DownloaderSpec": "descriptors",
+    "Sink": "descriptors",
+    "SinkContext": "descriptors",
+    "SinkSpec": "descriptors",
+    "TrackerSpec": "descriptors",
+    "UploaderSpec": "descriptors",
+    "Cancelled": "errors",
+    "PluginError": "errors",
+    "SettingsError": "errors",
+    "SimilubotError": "errors",
+    "StageError": "errors",
+    "UsageError": "errors",
+    "hookimpl": "hookspecs",
+    "KEEP": "progress",
+    "ProgressCallback": "progress",
+    "ProgressInfo": "progress",
+    "ProgressStatus": "progress",
+    "ProgressTracker": "progress",
+    "RateMeter": "rate",
+    "Settings": "settings",
+    "ConversionRequest": "stages",
+    "Converter": "stages",
+    "Downloader": "stages",
+    "StageContext": "stages",
+    "Uploader": "stages",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,15 +1,36 @@
 """What the core brings itself, registered through the same hooks as any plugin's."""
 
-from similubot_core.commands import convert, doctor, list_plugins, watch
-from similubot_core.descriptors import CommandSpec, SinkSpec, StageSpec, UploaderSpec
-from similubot_core.folder_uploader import open_folder_uploader
+import argparse
+from importlib import import_module
+from types import ModuleType
+
+from similubot_core.descriptors import (
+    CommandContext,
+    CommandSpec,
+    SinkSpec,
+    StageSpec,
+    TrackerSpec,
+    UploaderSpec,
+)
 from similubot_core.hookspecs import hookimpl
-from similubot_core.sinks import open_json_sink, open_lines_sink
+
+FALLBACK_TRACKER = "percent"
+"""The tracker that `watch` takes for a program that no other one reads."""
+
+
+@hookimpl
+def similubot_trackers() -> list[TrackerSpec]:
+    """The tracker of any tool that prints percentages."""
+    from similubot_core.percent_tracker import PercentTracker
+
+    return [TrackerSpec(FALLBACK_TRACKER, "any tool that prints percentages", PercentTracker)]
 
 
 @hookimpl
 def similubot_sinks() -> list[SinkSpec]:
     """Plain lines and JSON lines."""
+    from similubot_core.sinks import open_json_sink, open_lines_sink
+
     return [
         SinkSpec("lines", "plain lines on stderr (or =stdout)", open_lines_sink),
         SinkSpec("json", "JSON lines on stdout (or =stderr)", open_json_sink),
@@ -19,6 +40,8 @@ def similubot_sinks() -> list[SinkSpec]:
 @hookimpl
 def similubot_stages() -> list[StageSpec]:
     """The uploader into a folder, for people who serve files themselves."""
+    from similubot_core.folder_uploader import open_folder_uploader
+
     return [UploaderSpec("folder", "a copy in a folder: folder=DIR", open_folder_uploader)]
 
 
@@ -26,15 +49,24 @@ def similubot_stages() -> list[StageSpec]:
 def similubot_commands() -> list[CommandSpec]:
     """The core's commands."""
     return [
-        CommandSpec(
-            "convert", "a link or a file in, a link or a file out", convert.configure, convert.run
-        ),
-        CommandSpec("watch", "show the progress of any command", watch.configure, watch.run),
-        CommandSpec(
-            "plugins",
-            "what is installed, and whether it works",
-            list_plugins.configure,
-            list_plugins.run,
-        ),
-        CommandSpec("doctor", "what this machine has and lacks", doctor.configure, doctor.run),
+        _command("convert", "a link or a file in, a link or a file out", "convert"),
+        _command("watch", "show the progress of any command", "watch"),
+        _command("plugins", "what is installed, and whether it works", "list_plugins"),
+        _command("doctor", "what this machine has and lacks", "doctor"),
     ]
+
+
+def _command(name: str, summary: str, module: str) -> CommandSpec:
+    """A command whose module is imported only when it is typed."""
+
+    def home() -> ModuleType:
+        return import_module(f"similubot_core.commands.{module}")
+
+    def configure(parser: argparse.ArgumentParser) -> None:
+        home().configure(parser)
+
+    def run(arguments: argparse.Namespace, context: CommandContext) -> int:
+        status: int = home().run(arguments, context)
+        return status
+
+    return CommandSpec(name, summary, configure, run)

@@ -1,18 +1,15 @@
 """The `similubot` command line: finds the plugins, then runs the command that was typed."""
 
 import argparse
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
+from similubot_core import __version__
 from similubot_core.descriptors import CommandContext, CommandSpec, Plugins
 from similubot_core.errors import Cancelled, SimilubotError, UsageError
 from similubot_core.plugins import load_from_environment
-from similubot_core.settings import Settings
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -49,16 +46,28 @@ def _run(arguments: list[str]) -> int:
     own = _own(arguments)
     options, rest = common.parse_known_args(own)
     rest += arguments[len(own) :]
-    _set_up_logging(debug=options.debug)
-    plugins = load_from_environment(none=options.no_plugins)
-    commands = {spec.name: spec for spec in plugins.all(CommandSpec)}
     if rest[:1] == ["--version"]:
-        print(f"similubot {plugins.records[0].version}")  # noqa: T201
+        print(f"similubot {__version__}")  # noqa: T201
         return DONE
     if not rest or rest[0] in ("-h", "--help"):
+        plugins = load_from_environment(none=options.no_plugins, hooks=("similubot_commands",))
         print(_help(common, plugins))  # noqa: T201
         return DONE if rest else WRONG_USAGE
-    name, *typed = rest
+    return _run_command(common, options, rest)
+
+
+def _run_command(
+    common: argparse.ArgumentParser, options: argparse.Namespace, words: list[str]
+) -> int:
+    from pathlib import Path  # these three, because `--help` needs none of them
+
+    from similubot_core.console_log import set_up_logging
+    from similubot_core.settings import Settings
+
+    set_up_logging(debug=options.debug)
+    plugins = load_from_environment(none=options.no_plugins)
+    commands = {spec.name: spec for spec in plugins.all(CommandSpec)}
+    name, *typed = words
     if name not in commands:
         plugins.get(CommandSpec, name)  # says which there are
     spec = commands[name]
@@ -70,7 +79,8 @@ def _run(arguments: list[str]) -> int:
         parsed = parser.parse_args(typed)
     except SystemExit as ending:  # argparse has said what is wrong, or shown the help
         return WRONG_USAGE if ending.code else DONE
-    settings = Settings(options.config, look_around=True)
+    config = None if options.config is None else Path(options.config)
+    settings = Settings(config, look_around=True)
     return spec.run(parsed, CommandContext(plugins, settings, options.debug))
 
 
@@ -90,7 +100,7 @@ def _own(arguments: list[str]) -> list[str]:
 def _common_options() -> argparse.ArgumentParser:
     """The options that may stand before or after the command's name."""
     common = _Parser(prog="similubot", add_help=False, allow_abbrev=False)
-    common.add_argument("--config", type=Path, metavar="FILE", help="settings that win over others")
+    common.add_argument("--config", metavar="FILE", help="settings that win over others")
     common.add_argument("--no-plugins", action="store_true", help="load no plugin at all")
     common.add_argument("--debug", action="store_true", help="show tracebacks and the log")
     return common
@@ -114,29 +124,11 @@ def _help(common: argparse.ArgumentParser, plugins: Plugins) -> str:
 
 def _tell(sentence: str, status: int, debug: bool) -> int:
     if debug:
+        import traceback
+
         traceback.print_exc()
     print(f"similubot: {sentence}", file=sys.stderr)  # noqa: T201
     return status
-
-
-class _OneLine(logging.Formatter):
-    """A log record as one line, an exception as its name and text."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        error = record.exc_info[1] if record.exc_info else None
-        told = f" ({type(error).__name__}: {error})" if error is not None else ""
-        return f"similubot: {record.getMessage()}{told}"
-
-
-def _set_up_logging(*, debug: bool) -> None:
-    """Warnings as one line each on stderr; with ``--debug`` everything, with tracebacks."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        if debug
-        else _OneLine()
-    )
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 """Descriptors: what a plugin registers, in plain frozen dataclasses, and what was found of it."""
 
-import argparse
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from similubot_core.errors import UsageError
-from similubot_core.progress import ProgressInfo, ProgressTracker
-from similubot_core.settings import Settings, SettingsTable
-from similubot_core.stages import Converter, Downloader, Uploader
+
+if TYPE_CHECKING:  # a plugin's hooks need only the descriptors, so nothing else is imported
+    import argparse
+
+    from similubot_core.progress import ProgressInfo, ProgressTracker
+    from similubot_core.settings import Settings, SettingsTable
+    from similubot_core.stages import Converter, Downloader, Uploader
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Check:
     cure: str = ""
 
 
-CheckFunction = Callable[[Settings], Sequence[Check]]
+CheckFunction: TypeAlias = "Callable[[Settings], Sequence[Check]]"
 
 
 class Sink(Protocol):
@@ -43,6 +48,12 @@ class Sink(Protocol):
         """Show the last state of everything, within a bounded time, and let go of what is held."""
 
 
+def _no_settings() -> Settings:
+    from similubot_core.settings import Settings
+
+    return Settings()
+
+
 @dataclass(frozen=True, slots=True)
 class SinkContext:
     """What a sink gets when it is opened.
@@ -54,7 +65,7 @@ class SinkContext:
     """
 
     target: str | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=_no_settings)
     title: str = ""
 
 
@@ -173,7 +184,7 @@ class CommandContext:
         debug: Whether tracebacks are wanted.
     """
 
-    plugins: "Plugins"
+    plugins: Plugins
     settings: Settings
     debug: bool = False
 
@@ -223,7 +234,7 @@ class PluginRecord:
     reason: str = ""
 
 
-SpecT = TypeVar("SpecT", bound=AnySpec)
+SpecT = TypeVar("SpecT", bound="AnySpec")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
 """Discovery: find the installed plugins, load each by itself, and say what became of each."""
 
 import contextlib
-import importlib.metadata
 import inspect
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Literal
 
 import pluggy
 
-from similubot_core import builtin, hookspecs
+from similubot_core import __version__, builtin, hookspecs
 from similubot_core.descriptors import (
     WORDS,
     AnySpec,
@@ -27,7 +26,7 @@ from similubot_core.descriptors import (
     UploaderSpec,
 )
 from similubot_core.errors import PluginError
-from similubot_core.render import one_line
+from similubot_core.installed import EntryPoint, find_entry_points
 
 DISABLE_VARIABLE = "SIMILUBOT_DISABLE_PLUGINS"
 STRICT_VARIABLE = "SIMILUBOT_STRICT_PLUGINS"
@@ -44,17 +43,10 @@ HOOKS: Mapping[str, tuple[type[AnySpec], ...]] = {
 }
 """Each hook's name, and the descriptors it may return."""
 
+CORE = "core"
+"""The name under which the core's own descriptors are registered; no plugin can have it."""
+
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
-
-class EntryPoint(Protocol):
-    """What is needed of `importlib.metadata.EntryPoint`."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def dist(self) -> importlib.metadata.Distribution | None: ...  # noqa: D102
-    def load(self) -> object: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -74,6 +66,7 @@ def load_plugins(
     *,
     disabled: Collection[str] = (),
     entry_points: Iterable[EntryPoint] | None = None,
+    hooks: Collection[str] = tuple(HOOKS),
 ) -> Plugins:
     """Load what is installed; a plugin that fails is recorded and stops nobody else.
 
@@ -82,13 +75,15 @@ def load_plugins(
     Args:
         disabled: Entry point or distribution names that are not even imported.
         entry_points: Where to look; None is what is installed. Tests give their own.
+        hooks: The hooks to call. `similubot --help` needs only the commands, and others may import
+            more.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    core = PluginRecord("core", "similubot-core", _version_of_core(), "ok")
-    loaded = [_Loaded(core, _register(manager, core, builtin))]
+    core = PluginRecord(CORE, "similubot-core", __version__, "ok")
+    loaded = [_Loaded(core, _register(manager, core, builtin, hooks))]
     if entry_points is None:
-        entry_points = importlib.metadata.entry_points(group=hookspecs.PROJECT)
+        entry_points = find_entry_points(hookspecs.PROJECT)
     unwanted = {_normalised(name) for name in disabled}
     found = sorted(entry_points, key=lambda point: (point.name, _record(point).distribution))
     for _, points in groupby(found, key=lambda point: point.name):
@@ -101,24 +96,25 @@ def load_plugins(
             else:
                 wanted.append(point)
         if len(wanted) == 1:
-            loaded.append(_load(manager, wanted[0]))
+            loaded.append(_load(manager, wanted[0], hooks))
         else:
             loaded += _clash([_record(point) for point in wanted])
     return _without_conflicts(loaded)
 
 
-def load_from_environment(*, none: bool = False) -> Plugins:
+def load_from_environment(*, none: bool = False, hooks: Collection[str] = tuple(HOOKS)) -> Plugins:
     """Load what is installed, as the environment says (`SIMILUBOT_DISABLE_PLUGINS`).
 
     Args:
         none: Load nothing but the core itself, as with ``--no-plugins``.
+        hooks: As in `load_plugins`.
 
     Raises:
         PluginError: `SIMILUBOT_STRICT_PLUGINS` is 1 and a plugin is not ok.
     """
     names = [name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")]
     disabled = [name for name in names if name]
-    plugins = load_plugins(disabled=disabled, entry_points=() if none else None)
+    plugins = load_plugins(disabled=disabled, entry_points=() if none else None, hooks=hooks)
     if os.environ.get(STRICT_VARIABLE) == "1":
         told = [
             f"the plugin {_label(record)} is {record.status}: {record.reason}"
@@ -130,18 +126,23 @@ def load_from_environment(*, none: bool = False) -> Plugins:
     return plugins
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint) -> _Loaded:
+def _load(manager: pluggy.PluginManager, point: EntryPoint, hooks: Collection[str]) -> _Loaded:
     record = _record(point)
+    if record.name == CORE:
+        reason = f"The name {CORE} is taken by SimiluBot itself; name the entry point differently."
+        return _Loaded(replace(record, status="broken", reason=reason))
     try:
         # A stray print of a plugin must not end up among the results on stdout.
         with contextlib.redirect_stdout(sys.stderr):
             plugin = point.load()
-            return _Loaded(record, _register(manager, record, plugin))
+            return _Loaded(record, _register(manager, record, plugin, hooks))
     except _Incompatible as error:
         return _Loaded(replace(record, status="incompatible", reason=str(error)))
     except PluginError as error:
         return _Loaded(replace(record, status="broken", reason=error.message))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (a stranger's module may raise anything)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (a stranger's module may raise anything)
         return _Loaded(replace(record, status="broken", reason=_why_not_imported(error)))
 
 
@@ -150,7 +151,7 @@ class _Incompatible(Exception):  # noqa: N818
 
 
 def _register(
-    manager: pluggy.PluginManager, record: PluginRecord, plugin: object
+    manager: pluggy.PluginManager, record: PluginRecord, plugin: object, hooks: Collection[str]
 ) -> tuple[AnySpec, ...]:
     """Check a plugin's hooks one by one, call them, and check what they return.
 
@@ -161,7 +162,7 @@ def _register(
     if wanted not in INTERFACE_VERSIONS:
         spoken = ", ".join(map(str, INTERFACE_VERSIONS))
         raise _Incompatible(
-            f"It was written for version {one_line(str(wanted))} of the plugin interface and this "
+            f"It was written for version {_shown(str(wanted))} of the plugin interface and this "
             f"core speaks {spoken}; install the versions of both that fit."
         )
     if inspect.isclass(plugin):
@@ -169,40 +170,54 @@ def _register(
     name = f"{record.distribution}:{record.name}"
     try:
         manager.register(plugin, name)
-        return _call_hooks(manager, plugin)
     except pluggy.PluginValidationError as error:
         manager.unregister(name=name)
-        raise PluginError(f"{one_line(str(error), 300)}; the hooks take no arguments.") from error
+        raise PluginError(f"{_shown(str(error), 300)}; the hooks take no arguments.") from error
     except ValueError as error:  # pluggy's word for one object registered twice
         raise PluginError(
-            f"Its entry point names what another plugin registered: {error}."
+            "Its entry point names what another plugin registered already; remove one of the two."
         ) from error
+    try:
+        return _call_hooks(manager, plugin, hooks)
     except BaseException:
         manager.unregister(name=name)
         raise
 
 
-def _call_hooks(manager: pluggy.PluginManager, plugin: object) -> tuple[AnySpec, ...]:
+def _call_hooks(
+    manager: pluggy.PluginManager, plugin: object, hooks: Collection[str]
+) -> tuple[AnySpec, ...]:
     callers = manager.get_hookcallers(plugin) or []
     if not callers:
         raise PluginError(
             "It implements no hook; mark its functions with `from similubot_core import hookimpl`."
         )
-    specs: list[AnySpec] = []
-    for caller in callers:
-        implementation = next(i for i in caller.get_hookimpls() if i.plugin is plugin)
-        if caller.name not in HOOKS:
-            if implementation.optionalhook:
-                continue
-            raise PluginError(f"There is no hook {caller.name}; there are {', '.join(HOOKS)}.")
-        if inspect.iscoroutinefunction(implementation.function):
-            raise PluginError(f"Its {caller.name} is an `async def`; make it a plain function.")
-        try:
-            returned: object = implementation.function()
-        except Exception as error:
-            raise PluginError(f"Its {caller.name} raised {_one_line(error)}.") from error
-        specs += _checked(caller.name, returned)
-    return tuple(specs)
+    # One plugin can implement a hook several times, under names of its own.
+    return tuple(
+        spec
+        for caller in callers
+        for implementation in caller.get_hookimpls()
+        if implementation.plugin is plugin
+        for spec in _call_hook(caller.name, implementation, hooks)
+    )
+
+
+def _call_hook(
+    hook: str, implementation: pluggy.HookImpl, hooks: Collection[str]
+) -> Sequence[AnySpec]:
+    if hook not in HOOKS:
+        if implementation.optionalhook:
+            return ()
+        raise PluginError(f"There is no hook {hook}; there are {', '.join(HOOKS)}.")
+    if inspect.iscoroutinefunction(implementation.function):
+        raise PluginError(f"Its {hook} is an `async def`; make it a plain function.")
+    if hook not in hooks:
+        return ()
+    try:
+        returned: object = implementation.function()
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"Its {hook} raised {_one_line(error)}.") from error
+    return _checked(hook, returned)
 
 
 def _checked(hook: str, returned: object) -> list[AnySpec]:
@@ -211,6 +226,8 @@ def _checked(hook: str, returned: object) -> list[AnySpec]:
     names = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(returned, Sequence) or isinstance(returned, str | bytes):
         kind = type(returned).__name__
+        if inspect.iscoroutine(returned):
+            returned.close()  # else Python complains that nobody awaited it
         raise PluginError(f"Its {hook} returned {kind}; return a list of {names}.")
     for spec in returned:
         if not isinstance(spec, kinds):
@@ -218,10 +235,44 @@ def _checked(hook: str, returned: object) -> list[AnySpec]:
         name: object = spec.name  # annotated, but a stranger's code may not be checked
         if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
             raise PluginError(
-                f"Its {hook} has the name {one_line(repr(name))}; use lower-case letters, "
+                f"Its {hook} has the name {_shown(repr(name))}; use lower-case letters, "
                 "digits, '-' and '_'."
             )
+        _check_fields(hook, spec)
     return list(returned)
+
+
+def _check_fields(hook: str, spec: AnySpec) -> None:
+    """Refuse now what would break a command for everybody later."""
+    for field in fields(spec):
+        value: object = getattr(spec, field.name)
+        if field.name in _FIELDS and not _FIELDS[field.name][0](value):
+            wanted = _FIELDS[field.name][1]
+            raise PluginError(f"Its {hook} has {spec.name!r}, whose {field.name} is not {wanted}.")
+
+
+def _is_schema(value: object) -> bool:
+    return inspect.isclass(value) and is_dataclass(value) and hasattr(value, "table_name")
+
+
+_CALLED: tuple[Callable[[object], bool], str] = (callable, "a function")
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "factory": _CALLED,
+    "accepts": _CALLED,
+    "configure": _CALLED,
+    "run": _CALLED,
+    "check": (lambda value: value is None or callable(value), "a function or None"),
+    "summary": (lambda value: isinstance(value, str), "a text"),
+    "programs": (
+        lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
+        "a tuple of names",
+    ),
+    "settings": (
+        lambda value: value is None or _is_schema(value),
+        "a dataclass with a table_name, or None",
+    ),
+}
+"""What each field of a descriptor has to be; a stranger's code may not be checked by mypy."""
 
 
 def _clash(records: list[PluginRecord]) -> list[_Loaded]:
@@ -234,29 +285,44 @@ def _clash(records: list[PluginRecord]) -> list[_Loaded]:
 
 
 def _without_conflicts(loaded: list[_Loaded]) -> Plugins:
-    """Take out the descriptors that two plugins (or one, twice) claim, and say so of both."""
+    """Take out the descriptors that two plugins (or one, twice) claim, and say so of both.
+
+    What the core brings stays, so that no plugin can take `similubot plugins` away.
+    """
     owners: dict[tuple[type, str], list[_Loaded]] = {}
     for plugin in loaded:
         for spec in plugin.specs:
-            owners.setdefault((type(spec), spec.name), []).append(plugin)
+            owners.setdefault((_kind(spec), spec.name), []).append(plugin)
     conflicts: dict[tuple[type, str], str] = {}
     for (kind, name), claimants in owners.items():
         if len(claimants) > 1:
             both = " and ".join(dict.fromkeys(plugin.label for plugin in claimants))
+            used = "the core's" if claimants[0].record.name == CORE else "neither"
+            cure = f"put one of the plugins into {DISABLE_VARIABLE}, or have it renamed"
+            if all(plugin is claimants[0] for plugin in claimants):
+                cure = "report it to its authors"
             conflicts[kind, name] = (
-                f"Two {WORDS[kind]}s are called {name!r}, of {both}; neither is used: "
-                f"put one of them into {DISABLE_VARIABLE}."
+                f"Two {WORDS[kind]}s are called {name!r}, of {both}; {used} is used: {cure}."
             )
     records = []
     for plugin in loaded:
         reasons = [conflicts[key] for key in conflicts if plugin in owners[key]]
         record = plugin.record
-        # The core itself stays ok: it is the other one that has to give way.
-        if reasons and record.name != "core":
+        if reasons and record.name != CORE:
             record = replace(record, status="duplicate", reason=" ".join(reasons))
         records.append(record)
-    kept = [s for p in loaded for s in p.specs if (type(s), s.name) not in conflicts]
+    kept = [
+        spec
+        for plugin in loaded
+        for spec in plugin.specs
+        if plugin.record.name == CORE or (_kind(spec), spec.name) not in conflicts
+    ]
     return Plugins(tuple(records), tuple(kept), conflicts)
+
+
+def _kind(spec: AnySpec) -> type[AnySpec]:
+    """Its kind of descriptor, also of one that a plugin derived from it."""
+    return next(kind for kind in WORDS if isinstance(spec, kind))
 
 
 def _record(point: EntryPoint, status: Literal["ok"] = "ok", reason: str = "") -> PluginRecord:
@@ -264,14 +330,16 @@ def _record(point: EntryPoint, status: Literal["ok"] = "ok", reason: str = "") -
     dist = point.dist
     name = version = ""
     if dist is not None:
-        metadata = dist.metadata
-        name, version = metadata["Name"] or "", metadata["Version"] or ""
+        # Metadata that is missing or broken must not hide the plugin, or any other.
+        with contextlib.suppress(Exception):
+            metadata = dist.metadata
+            name, version = metadata["Name"] or "", metadata["Version"] or ""
     return PluginRecord(point.name, name, version, status, reason)
 
 
 def _label(record: PluginRecord) -> str:
     origin = f"{record.distribution} {record.version}".strip()
-    return f"{record.name} ({origin})" if origin else record.name
+    return _shown(f"{record.name} ({origin})" if origin else record.name)
 
 
 def _why_not_imported(error: BaseException) -> str:
@@ -281,7 +349,7 @@ def _why_not_imported(error: BaseException) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}")
+    return _shown(f"{type(error).__name__}: {error}")
 
 
 def _normalised(name: str) -> str:
@@ -289,8 +357,8 @@ def _normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _version_of_core() -> str:
-    try:
-        return importlib.metadata.version("similubot-core")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return ""
+def _shown(text: str, limit: int = 200) -> str:
+    """Text from outside as one line."""
+    from similubot_core.render import one_line  # only where something has to be told
+
+    return one_line(text, limit)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, Settings, Sink, SinkContext, SinkSpec, hookimpl
-from similubot_discord_sink.settings import DiscordSettings
 
 if TYPE_CHECKING:
     from similubot_discord_sink.endpoint import point_discord_at
+    from similubot_discord_sink.settings import DiscordSettings
     from similubot_discord_sink.updater import DiscordProgressUpdater
 
 __version__ = "0.1.0"
@@ -18,6 +18,7 @@ __all__ = ["DiscordProgressUpdater", "DiscordSettings", "point_discord_at"]
 
 _MODULES = {
     "DiscordProgressUpdater": "updater",
+    "DiscordSettings": "settings",
     "point_discord_at": "endpoint",
 }
 
@@ -46,6 +47,8 @@ def _check(settings: Settings) -> Sequence[Check]:
 @hookimpl
 def similubot_sinks() -> list[SinkSpec]:
     """The sink "discord": a message posted by a webhook and edited as the work goes on."""
+    from similubot_discord_sink.settings import DiscordSettings
+
     return [
         SinkSpec(
             name="discord",
