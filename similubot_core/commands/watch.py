@@ -1,29 +1,41 @@
 """`similubot watch`: any command under a tracker; its output is passed on, its status returned."""
 
 import argparse
+import codecs
 import logging
-import shlex
+import re
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
-from similubot_core.cancel import CancelToken
+from similubot_core import render
+from similubot_core.builtin import FALLBACK_TRACKER
 from similubot_core.commands.sink_options import add_sink_option, open_sinks
+from similubot_core.commands.watched_command import check_program, run_watched
 from similubot_core.descriptors import CommandContext, TrackerSpec
 from similubot_core.errors import UsageError
-from similubot_core.foreground import run_in_foreground
-from similubot_core.process import run_process
+from similubot_core.percent_tracker import PercentTracker
+from similubot_core.process import LineSplitter
 from similubot_core.progress import ProgressTracker
 
 logger = logging.getLogger(__name__)
+
+_CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PROMPT = re.compile(r"[?:\])>] ?\Z")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `similubot watch`."""
     parser.add_argument(
         "--tracker", metavar="NAME", help="who reads the output (default: by program)"
+    )
+    parser.add_argument(
+        "--pty",
+        action="store_true",
+        help="give the command a terminal, for tools that show progress only there",
     )
     add_sink_option(parser)
     parser.add_argument(
@@ -38,60 +50,110 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         command = command[1:]
     if not command:
         raise UsageError("Name the command to run: similubot watch -- COMMAND …")
-    tracker = _spec(context, arguments.tracker, command[0]).factory()
-    with ExitStack() as stack:
-        for sink in open_sinks(stack, context, arguments.sink or (), shlex.join(command[:1])):
-            tracker.add_callback(sink.show)
-        return run_in_foreground(lambda token: _watch(command, tracker, token))
-
-
-def _watch(command: list[str], tracker: ProgressTracker, token: CancelToken) -> int:
-    with tracker:
-        result = run_process(
-            command,
-            cancel=token,
-            on_line=_reader(tracker),
-            on_stdout=lambda data: _pass_on(sys.stdout.buffer, data),
-            on_stderr=lambda data: _pass_on(sys.stderr.buffer, data),
+    if arguments.pty and not arguments.sink and sys.stdout.isatty():
+        raise UsageError(
+            "With --pty the command draws on this terminal itself; name with --sink where else "
+            "its progress is shown."
         )
-        status = result.returncode if result.returncode >= 0 else 128 - result.returncode
-        if status == 0:
-            tracker.complete("Ended with exit status 0.")
-        else:
-            tracker.fail(f"Ended with exit status {status}.")
-    return status
+    check_program(command[0])
+    program = render.one_line(Path(command[0]).name, 40)
+    tracker = choose_tracker(context, arguments.tracker, program)
+    with ExitStack() as stack:
+        for sink in open_sinks(stack, context, arguments.sink or (), program):
+            tracker.add_callback(sink.show)
+        output = _Output(tracker)
+        with tracker:
+            status = run_watched(command, pty=arguments.pty, on_bytes=output.take)
+            output.close()
+            return _end(tracker, program, status)
 
 
-def _reader(tracker: ProgressTracker) -> Callable[[str], None]:
-    """The tracker's reading of a line; one that it cannot stand does not end the command."""
-    told: set[type[Exception]] = set()
+def choose_tracker(context: CommandContext, name: str | None, program: str) -> ProgressTracker:
+    """The tracker that was named, else the one that reads this program, else the generic one.
 
-    def read(line: str) -> None:
+    Raises:
+        UsageError: There is none of that name, or several read the program.
+    """
+    if name is None:
+        reading = [s.name for s in context.plugins.all(TrackerSpec) if program in s.programs]
+        if len(reading) > 1:
+            names = " and ".join(reading)
+            raise UsageError(f"Several trackers read {program}: {names}; choose with --tracker.")
+        name = reading[0] if reading else FALLBACK_TRACKER
+    spec = context.plugins.get(TrackerSpec, name)
+    return PercentTracker(program) if spec.name == FALLBACK_TRACKER else spec.factory()
+
+
+def _end(tracker: ProgressTracker, program: str, status: int) -> int:
+    """Tell how it ended; the exit status as a shell has it."""
+    if status == 0:
+        tracker.complete("Ended with exit status 0.")
+    elif -status in _CANCELLING:
+        tracker.cancel(f"Ended by {signal.Signals(-status).name}.")
+    elif status < 0:
+        tracker.fail(f"{program} was ended by signal {-status}.")
+    else:
+        tracker.fail(f"{program} ended with exit status {status}; its output says why.")
+    return status if status >= 0 else 128 - status
+
+
+class _Output:
+    """Where the command's output goes: unchanged to where ours goes, and as lines to the tracker.
+
+    Args:
+        tracker: Reads the lines. One that raises is logged and not asked again; the command must
+            not suffer from it.
+    """
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self._tracker: ProgressTracker | None = tracker
+        self._lines = {1: LineSplitter(self._parse), 2: LineSplitter(self._parse)}
+        self._text = {
+            stream: codecs.getincrementaldecoder("utf-8")(errors="replace") for stream in (1, 2)
+        }
+
+    def take(self, stream: int, data: bytes) -> bool:
+        """Pass on and read what came on stream 1 or 2; False when nobody takes it any more."""
         try:
-            tracker.parse_output(line)
+            self._pass_on(stream, data)
+        except BrokenPipeError:
+            return False
+        finally:
+            self._lines[stream].feed(data)
+        return True
+
+    def close(self) -> None:
+        """Read the last line, which may have no end; show what a sink still keeps of the output."""
+        for splitter in self._lines.values():
+            splitter.close()
+        for shown, ours in ((sys.stdout, sys.__stdout__), (sys.stderr, sys.__stderr__)):
+            if shown is not ours:
+                shown.flush()
+
+    def _pass_on(self, stream: int, data: bytes) -> None:
+        shown, ours = (sys.stdout, sys.__stdout__) if stream == 1 else (sys.stderr, sys.__stderr__)
+        if ours is None:
+            return
+        if shown is not ours and ours.isatty():
+            # A sink draws on this very terminal, and has put itself in between: whole lines go
+            # above what it draws, and what the command redraws by itself gives way to the bar.
+            self._show(shown, self._text[stream].decode(data))
+        else:
+            ours.buffer.write(data)
+            ours.buffer.flush()
+
+    @staticmethod
+    def _show(shown: TextIO, text: str) -> None:
+        shown.write(text)
+        if _PROMPT.search(text):
+            shown.flush()  # a question, that would wait for its line's end for ever
+
+    def _parse(self, line: str) -> None:
+        if self._tracker is None:
+            return
+        parse: Callable[[str], bool] = self._tracker.parse_output
+        try:
+            parse(line)
         except Exception as error:
-            if type(error) not in told:
-                told.add(type(error))
-                logger.warning("The tracker could not read a line", exc_info=error)
-
-    return read
-
-
-def _pass_on(stream: BinaryIO, data: bytes) -> None:
-    stream.write(data)
-    stream.flush()
-
-
-def _spec(context: CommandContext, name: str | None, program: str) -> TrackerSpec:
-    """The tracker that was named, else the one that reads this program's output."""
-    if name is not None:
-        return context.plugins.get(TrackerSpec, name)
-    trackers = context.plugins.all(TrackerSpec)
-    for spec in trackers:
-        if Path(program).name in spec.programs:
-            return spec
-    names = ", ".join(spec.name for spec in trackers) or "none"
-    raise UsageError(
-        f"No tracker reads the output of {Path(program).name}; name one with --tracker (there are: "
-        f"{names})."
-    )
+            self._tracker = None
+            logger.warning("The tracker cannot read the output any further.", exc_info=error)
