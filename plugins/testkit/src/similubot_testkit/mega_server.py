@@ -116,7 +116,8 @@ class LoopbackMega:
         self.closing.set()
         self._http.shutdown()
         self._thread.join()
-        self._http.close_all()
+        self._http.cut_all()
+        self._http.server_close()
         self._folder.cleanup()
 
     # What is on the server
@@ -218,6 +219,10 @@ class LoopbackMega:
                 Planned(DataFault(kind, at, status, dict(headers or {})), times, skip)
             )
 
+    def cut_connections(self) -> None:
+        """Cut all connections that are open now, in the middle of what they are sending."""
+        self._http.cut_all()
+
     def heal(self) -> None:
         """Forget all faults."""
         with self._lock:
@@ -317,11 +322,15 @@ class LoopbackMega:
                 self.counters.peak_downloads, self.counters.open_downloads
             )
 
-    def ended(self, sent: int) -> None:
-        """Count a data answer that ended after `sent` bytes."""
+    def sent(self, count: int) -> None:
+        """Count bytes that were sent; below 0 for those that never reached the other side."""
+        with self._lock:
+            self.counters.bytes_served += count
+
+    def ended(self) -> None:
+        """Count a data answer that ended."""
         with self._lock:
             self.counters.open_downloads -= 1
-            self.counters.bytes_served += sent
 
 
 def _new_handle() -> str:

@@ -50,13 +50,12 @@ class MegaHttpServer(ThreadingHTTPServer):
             with self._lock:
                 self._connections.discard(request)
 
-    def close_all(self) -> None:
-        """Cut every connection and wait for the handlers' threads."""
+    def cut_all(self) -> None:
+        """Shut every connection down; what was handed to the kernel still arrives."""
         with self._lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Stay silent: a client that goes away in the middle is what is being tested."""
@@ -125,7 +124,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait_for_the_end()
             return
         mega.began()
-        sent = 0
         try:
             self.send_response(206 if by_header else 200)
             self.send_header("Content-Type", "application/octet-stream")
@@ -134,33 +132,32 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Range", f"bytes {start}-{end}/{stored.size}")
             self.end_headers()
             self.wfile.flush()
-            sent = self._send_body(stored, start, end, fault)
+            self._send_body(stored, start, end, fault)
         finally:
-            mega.ended(sent)
+            mega.ended()
 
-    def _send_body(self, stored: StoredFile, start: int, end: int, fault: DataFault | None) -> int:
-        at = None
-        if fault is not None:
-            at = start if fault.at is None else fault.at
+    def _send_body(self, stored: StoredFile, start: int, end: int, fault: DataFault | None) -> None:
         with stored.path.open("rb") as file:
-            if fault is None or at is None:
-                return self._send(file.fileno(), start, end + 1)
-            sent = self._send(file.fileno(), start, at)
-            if sent < at - start:
-                return sent
+            if fault is None:
+                self._send(file.fileno(), start, end + 1)
+                return
+            at = start if fault.at is None else fault.at
+            if not self._send(file.fileno(), start, at):
+                return
             if fault.kind == "wrong_byte":
                 byte = os.pread(file.fileno(), 1, at)
                 self.connection.sendall(bytes([byte[0] ^ 1]))
-                return sent + 1 + self._send(file.fileno(), at + 1, end + 1)
+                self.server.mega.sent(1)
+                self._send(file.fileno(), at + 1, end + 1)
+                return
         self.close_connection = True
         if fault.kind == "stall":
             self._wait_for_the_end()
         elif fault.kind == "reset":
-            sent -= self._cut()
-        return sent
+            self.server.mega.sent(-self._cut())
 
-    def _send(self, descriptor: int, start: int, stop: int) -> int:
-        """Send the bytes from `start` up to `stop`; return how many the other side took."""
+    def _send(self, descriptor: int, start: int, stop: int) -> bool:
+        """Send the bytes from `start` up to `stop`; False when the connection was cut."""
         limit, began, position = self.server.mega.limit, time.monotonic(), start
         slice_size = _SLICE if limit is None else max(4096, int(limit * _PACE))
         while position < stop:
@@ -170,14 +167,15 @@ class _Handler(BaseHTTPRequestHandler):
                 )
             except OSError:
                 self.close_connection = True
-                break
+                return False
             position += count
+            self.server.mega.sent(count)
             if limit is not None:
                 ahead = (position - start) / limit - (time.monotonic() - began)
                 if ahead > 0 and self.server.mega.closing.wait(ahead):
                     self.close_connection = True
-                    break
-        return position - start
+                    return False
+        return True
 
     def _wait_for_the_end(self) -> None:
         """Send nothing more until the client hangs up or the server closes."""
