@@ -7,6 +7,7 @@ distribution can lie somewhere else (a zip file on the path, a finder of its own
 library is asked instead; a test holds both to the same answer.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -103,10 +104,26 @@ def find_entry_points(group: str) -> Sequence[EntryPoint]:
     Of two distributions with one name the first on `sys.path` counts, as for an import.
     """
     if _somewhere_else():
-        import importlib.metadata
-
-        return tuple(importlib.metadata.entry_points(group=group))
+        return tuple(_ask_the_library(group))
     return tuple(_scan(group))
+
+
+def _ask_the_library(group: str) -> Iterator[EntryPoint]:
+    """What `importlib.metadata.entry_points` says, but for the distributions that it trips over."""
+    import importlib.metadata
+
+    seen: set[str] = set()
+    points: tuple[EntryPoint, ...]
+    for distribution in importlib.metadata.distributions():
+        name, points = "", ()  # a broken file of one distribution must not hide the others
+        with contextlib.suppress(Exception):
+            points = tuple(distribution.entry_points.select(group=group))
+        with contextlib.suppress(Exception):
+            name = distribution.name or ""
+        if name not in seen:
+            yield from points
+        if name:
+            seen.add(name)
 
 
 def _somewhere_else() -> bool:
@@ -148,7 +165,7 @@ def _section(file: str, group: str) -> Iterator[tuple[str, str]]:
             inside = text == f"[{group}]"
         elif inside and text and not text.startswith(("#", ";")):
             key, separator, value = text.partition("=")
-            if separator:
+            if separator and key.strip():
                 yield key.strip(), value.strip()
 
 

@@ -256,7 +256,7 @@ def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader
 def _accepts(spec: DownloaderSpec, source: str) -> bool:
     try:
         return spec.accepts(source)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (one plugin's bug must not stop every job)
         # Its text may hold the source, and so the key of a link: only the kind is told.
         logger.warning("The downloader %s raised %s on it.", spec.name, type(error).__name__)
         return False

@@ -161,7 +161,8 @@ def _read_file(path: Path) -> _File:
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(
-                f"{path}: the key {one_line(name)} stands outside a table; write it below one, e.g. [mega]."
+                f"{path}: the key {one_line(name)} stands outside a table; write it below one, "
+                "e.g. [mega]."
             )
     return _File(path, tables)
 

@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     """Print a table for people or a list for programs. Broken plugins do not make it fail."""
-    # The core is no plugin: its own sinks and commands are always there.
-    records = [record for record in context.plugins.records if record.name != "core"]
+    # The core, which comes first, is no plugin: its own sinks and commands are always there.
+    records = list(context.plugins.records[1:])
     if arguments.json:
         print(json.dumps([asdict(record) for record in records], indent=2))  # noqa: T201
     elif not records:

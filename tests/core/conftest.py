@@ -1,5 +1,6 @@
 """What several of the core's tests need: waiting on conditions, folders that are distributions."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -56,6 +57,7 @@ class Place:
 
     folder: Path
     work: Path
+    libraries: Path
     environ: dict[str, str] = field(default_factory=dict)
 
     def distribution(
@@ -85,17 +87,18 @@ class Place:
             (self.folder / f"{module}.py").write_text(textwrap.dedent(source))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "similubot_core", *arguments]
+        # -S, so that what is installed on this machine is not found: only what lies in the folders.
+        return [sys.executable, "-S", "-m", "similubot_core", *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
         """Nothing of this machine's settings, and only this folder's plugins."""
-        kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+        kept = {key: os.environ[key] for key in ("PATH",) if key in os.environ}
         return {
             **kept,
             "HOME": str(self.work),
-            # The installed plugins are of no concern here: only the core itself is taken along.
-            "PYTHONPATH": f"{self.folder}",
+            "PYTHONPATH": os.pathsep.join(map(str, (self.folder, ROOT, self.libraries))),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONIOENCODING": "utf-8",
             **self.environ,
             **more,
         }
@@ -130,9 +133,25 @@ class Place:
         )
 
 
+@pytest.fixture(scope="session")
+def new_place(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Place]:
+    """Makes an empty place for distributions, and a folder to work in."""
+    libraries = tmp_path_factory.mktemp("libraries")
+    for name in ("pluggy", "msgspec", "platformdirs"):  # all that the core needs
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        (libraries / name).symlink_to(Path(spec.origin).parent)
+
+    def make() -> Place:
+        base = tmp_path_factory.mktemp("place")
+        (base / "work").mkdir()
+        (base / "site").mkdir()
+        return Place(base / "site", base / "work", libraries)
+
+    return make
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """An empty place for distributions, and a folder to work in."""
-    work = tmp_path / "work"
-    work.mkdir()
-    return Place(tmp_path / "site", work)
+def place(new_place: Callable[[], Place]) -> Place:
+    return new_place()
