@@ -76,12 +76,21 @@ def test_with_another_api_address_links_may_have_its_host() -> None:
     assert not is_link_of("http://localhost:8080/files/a.m4a", relay)
 
 
-@pytest.mark.parametrize("url", ["", "catbox.moe", "ftp://a/b", "https://u:p@a/b", "https:///x"])
+@pytest.mark.parametrize(
+    "url", ["", "catbox.moe", "ftp://a/b", "https://u:p@a/b", "https:///x", "http://[::1/x"]
+)
 def test_an_address_in_the_settings_that_is_none_is_told_with_its_key(url: str) -> None:
     with pytest.raises(SettingsError, match=r"\[catbox\], key api_url"):
         catbox(CatboxSettings(api_url=url), None)
     with pytest.raises(SettingsError, match=r"\[catbox\], key litterbox_url"):
         litterbox(CatboxSettings(litterbox_url=url), "1h")
+
+
+@pytest.mark.parametrize("userhash", ["a b", "a\r\nb", "é", "\udcff"])
+def test_a_userhash_that_cannot_be_one_is_told_without_repeating_it(userhash: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        catbox(CatboxSettings(), userhash)
+    assert userhash not in str(caught.value)
 
 
 def test_a_link_that_comes_before_the_whole_file_went_out_is_none() -> None:
@@ -101,9 +110,10 @@ REFUSALS = [
     (412, "Uploads are paused, come back later.", "Catbox has paused uploads", Again.PAUSED),
     (412, "Not signed in!", "does not know the account", Again.NEVER),
     (413, "<html>nginx", "refuses the file as too large (HTTP 413)", Again.NEVER),
-    (403, "<html>cloudflare", "Catbox refused the upload (HTTP 403):", Again.NEVER),
-    (418, "teapot", 'Catbox refused the upload (HTTP 418, "teapot"):', Again.NEVER),
-    (302, "", "sent the upload on to another address (HTTP 302)", Again.NEVER),
+    (403, "<html>cloudflare", "Catbox refuses the request (HTTP 403):", Again.NEVER),
+    (418, "teapot", 'Catbox refuses the request (HTTP 418, "teapot"):', Again.NEVER),
+    (404, "Not found.", "takes no uploads at this address (HTTP 404", Again.NEVER),
+    (302, "", "points to another address (HTTP 302)", Again.NEVER),
     (429, "", "asks to send less often (HTTP 429)", Again.SOON),
     (503, "", "is too busy (HTTP 503)", Again.SOON),
     (500, "<html>500", "has trouble of its own (HTTP 500):", Again.ONCE),

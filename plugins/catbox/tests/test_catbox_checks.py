@@ -40,10 +40,13 @@ def a_pipe(folder: Path) -> Path:
         (lambda folder: sparse(folder / "a.m4a", 0), "a.m4a is empty; there is nothing to upload."),
         (
             lambda folder: sparse(folder / "a.m4a", CATBOX_LIMIT + 1),
-            "a.m4a has 200.0 MB, but Catbox takes at most 200.0 MB: make it smaller, for instance "
-            "with a lower bitrate, or use Litterbox, which takes 1.0 GB for up to 72 hours.",
+            "a.m4a (200.0 MB) is over Catbox's limit, 200.0 MB: make it smaller, for instance with "
+            "a lower bitrate, or use Litterbox, which takes 1.0 GB for up to 72 hours.",
         ),
-        (lambda folder: sparse(folder / "a.gif", GIF_LIMIT + 1), "a GIF of at most 20.0 MB"),
+        (
+            lambda folder: sparse(folder / "a.gif", GIF_LIMIT + 1),
+            "is over Catbox's limit for a GIF, 20.0 MB",
+        ),
         (lambda folder: sparse(folder / "a.EXE", 10), "Catbox refuses files that end in .exe"),
         (lambda folder: sparse(folder / "a.docx", 10), "Catbox refuses files that end in .docx"),
         (lambda folder: sparse(folder / "a.jar", 10), "Catbox refuses files that end in .jar"),
@@ -81,7 +84,7 @@ def test_litterbox_has_its_own_limit(
     file = sparse(tmp_path / "a.m4a", LITTERBOX_LIMIT + 1)
     success, _, error = LitterboxUploader(settings=settings).upload(file)
     assert not success
-    assert "Litterbox takes at most 1.0 GB" in (error or "")
+    assert "is over Litterbox's limit, 1.0 GB" in (error or "")
     assert "use Litterbox" not in (error or "")
     assert server.requests == ()
 
@@ -100,6 +103,7 @@ def test_a_file_too_large_for_catbox_goes_to_litterbox_where_the_settings_allow_
     assert CatboxUploader(settings=settings).upload_with_progress(file, told.append)[0]
     assert server.requests[0].service == "litterbox"
     assert told[-1].operation == "Litterbox Upload"
+    assert "Too large for Catbox" in told[0].message
     assert "Too large for Catbox" in told[-1].message
     assert "12h" in told[-1].message
     small = sparse(tmp_path / "b.m4a", 1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from similubot_catbox import CatboxUploader
 from similubot_catbox.attempts import Patience
+from similubot_catbox.body import MultipartBody
 from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
 from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, Stall
@@ -25,7 +26,7 @@ PAGE = "<!DOCTYPE html><html><body><script>alert(1)</script>Blocked</body></html
         ([Reply(412, "No request type given.")], "did not find the upload's form"),
         ([Reply(413, PAGE, after_bytes=0)], "too large (HTTP 413)"),
         ([Reply(413, PAGE, after_bytes=0, linger=True)], "too large (HTTP 413)"),
-        ([Reply(403, PAGE)], "refused the upload (HTTP 403)"),
+        ([Reply(403, PAGE)], "refuses the request (HTTP 403)"),
         ([Reply(200, PAGE)], "a web page instead of a link"),
         ([Reply(200, "https://example.org/a.m4a")], "no link of its own"),
         ([Reply(302, "", headers={"Location": "/elsewhere"})], "another address (HTTP 302)"),
@@ -156,10 +157,13 @@ def once(**limits: float) -> Patience:
     return Patience(limits=Limits(**limits), attempts=1)
 
 
+@pytest.mark.parametrize("tls", [False, True])
 def test_a_server_that_stops_reading_is_given_up_after_the_silence(
-    server: CatboxProcess, settings: CatboxSettings, large_clip: Path
+    server: CatboxProcess, tls_server: CatboxProcess, large_clip: Path, tls: bool
 ) -> None:
-    server.script(Stall(after_bytes=1_000_000))
+    taking = tls_server if tls else server
+    taking.script(Stall(after_bytes=1_000_000))
+    settings = CatboxSettings(api_url=taking.catbox_url)
     uploader = CatboxUploader(settings=settings, patience=once(silence=0.5))
     _, _, error = uploader.upload(large_clip)
     assert (error or "").startswith("Catbox stopped taking bytes in the middle of the file:")
@@ -215,6 +219,19 @@ def test_an_endless_answer_costs_no_memory_and_is_no_link(
     success, _, error = CatboxUploader(settings=settings, patience=once()).upload(clip)
     assert not success
     assert len(error or "") < 400
+
+
+def test_a_mistake_of_our_own_is_no_lost_connection(
+    settings: CatboxSettings, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: MultipartBody) -> int:
+        raise TypeError("a mistake in the program")
+
+    monkeypatch.setattr(MultipartBody, "__iter__", broken)
+    told: list[ProgressInfo] = []
+    with pytest.raises(TypeError):
+        CatboxUploader(settings=settings).upload_with_progress(clip, told.append)
+    assert told[-1].status is ProgressStatus.FAILED
 
 
 @pytest.mark.parametrize("status", [200, 412, 500])

@@ -1,12 +1,14 @@
 """A file goes up as it is and comes back by the link; what is sent is what was meant."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 import requests
 from similubot_catbox import CatboxUploader, LitterboxUploader
 from similubot_catbox.settings import CatboxSettings
+from similubot_testkit.catbox_server_faults import Fault, Reply, Reset
 from similubot_testkit.catbox_server_process import CatboxProcess
 
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus, Settings, StageContext
@@ -86,6 +88,33 @@ def test_litterbox_is_told_how_long_to_keep_the_file(
     assert request.fields == (("reqtype", "fileupload"), ("time", time))
 
 
+@pytest.mark.parametrize(
+    ("name", "arrives"),
+    [
+        (b'say "hi"; filename=x.exe.m4a', "say 'hi'; filename=x.exe.m4a"),
+        (b"a\r\nX-Evil: 1\r\n\r\n--b.m4a", "a__X-Evil: 1____--b.m4a"),
+        ("中文 ünï 🎵.m4a".encode(), "中文 ünï 🎵.m4a"),
+        (b"back\\slash\\", "back_slash_"),
+        (b"no-utf-8-\xff.m4a", "no-utf-8-_.m4a"),
+        (b"x" * 251 + b".m4a", "x" * 251 + ".m4a"),
+        ("é".encode() * 127 + b"x", "é" * 127 + "x"),
+    ],
+)
+def test_a_file_name_arrives_as_it_is_or_safely_changed_and_adds_nothing(
+    server: CatboxProcess, settings: CatboxSettings, tmp_path: Path, name: bytes, arrives: str
+) -> None:
+    file = tmp_path / os.fsdecode(name)
+    file.write_bytes(b"content")
+    success, link, _ = CatboxUploader(settings=settings).upload(file)
+    assert success
+    assert requests.get(link or "", timeout=20).content == b"content"
+    (request,) = server.requests
+    assert request.file is not None
+    assert request.file.name == arrives
+    assert request.fields == (("reqtype", "fileupload"),)
+    assert "x-evil" not in dict(request.headers)
+
+
 def test_progress_begins_ends_and_carries_the_link(settings: CatboxSettings, clip: Path) -> None:
     told: list[ProgressInfo] = []
     _, link, _ = CatboxUploader(settings=settings).upload_with_progress(clip, told.append)
@@ -119,6 +148,25 @@ def test_deleting_without_a_userhash_says_what_is_missing(
     assert (success, value) == (False, None)
     assert "userhash" in (error or "")
     assert server.requests == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Reply(412, "Not signed in!"), "check the userhash"),
+        (Reply(200, "File doesn't exist?"), 'did not say that it deleted abc.m4a, "File doesn'),
+        (Reset(), "could not be asked to delete abc.m4a: the connection was lost; try again"),
+    ],
+)
+def test_a_deletion_that_fails_is_told(
+    server: CatboxProcess, settings: CatboxSettings, fault: Fault, said: str
+) -> None:
+    server.script(fault)
+    uploader = CatboxUploader("1234abcd", settings=settings)
+    success, value, error = uploader.delete(server.files_url + "abc.m4a")
+    assert (success, value) == (False, None)
+    assert said in (error or "")
+    assert "1234abcd" not in (error or "")
 
 
 @pytest.mark.parametrize(

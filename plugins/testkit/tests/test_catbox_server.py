@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from similubot_testkit.catbox_server import LoopbackCatbox
 from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, SlowRead, Stall
 from similubot_testkit.catbox_server_process import CatboxProcess
@@ -198,3 +200,17 @@ def test_in_a_process_of_its_own_it_does_the_same(tmp_path: Path) -> None:
         assert server.requests[1].file is not None
         assert server.requests[1].file.sha256 == hashlib.sha256(DATA).hexdigest()
         assert server.bytes_read == sum(request.body_bytes for request in server.requests)
+
+
+@given(sent=st.binary(max_size=300), rest=st.sampled_from([b"", b"\r\n\r\n"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_whatever_is_sent_the_server_goes_on(
+    server: LoopbackCatbox, sent: bytes, rest: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.base_url.rsplit(":", 1)[1]))) as client:
+        client.sendall(b"POST /user/api.php HTTP/1.1\r\nUser-Agent: a\r\n" + sent + rest)
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(10)
+        while client.recv(65_536):
+            pass
+    assert requests.get(server.files_url + "none", timeout=20).status_code == 404

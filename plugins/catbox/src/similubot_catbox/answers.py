@@ -89,25 +89,9 @@ def is_link_of(link: str, service: Service) -> bool:
 def refusal(answer: Answer, service: Service) -> Failure:
     """What an answer that is no success means."""
     status, name = answer.status, service.name
-    text = answer.text.lower()
     said = quoted(answer.text, service)
-    if "invalid uploader" in text:
-        return Failure(
-            f'{name} refuses uploads from here (it says "Invalid uploader")',
-            service.advice_when_refused,
-        )
-    if "not signed in" in text:
-        return Failure(
-            f'{name} does not know the account (it says "Not signed in!")',
-            "check the userhash in the settings (table [catbox], key userhash)",
-        )
-    if "no request type" in text:
-        return Failure(
-            f"{name} did not find the upload's form in what it received",
-            "check the address in the settings, or a proxy on the way, and try again",
-        )
-    if status == 412 and "paus" in text:
-        return Failure(f"{name} has paused uploads", "try again later", Again.PAUSED)
+    if known := _known_words(answer.text, service):
+        return known
     if status in (429, 503):
         return _busy(answer, service)
     if status == 413:
@@ -123,10 +107,38 @@ def refusal(answer: Answer, service: Service) -> Failure:
         )
     if 300 <= status < 400:
         return Failure(
-            f"{name} sent the upload on to another address (HTTP {status}), which is not followed",
+            f"{name} points to another address (HTTP {status}), which is not followed",
             "check the address in the settings (table [catbox])",
         )
-    return Failure(f"{name} refused the upload (HTTP {status}{said})", service.advice_when_refused)
+    if status in (404, 405):
+        return Failure(
+            f"{name} takes no uploads at this address (HTTP {status}{said})",
+            "check the address in the settings (table [catbox])",
+        )
+    return Failure(f"{name} refuses the request (HTTP {status}{said})", service.advice_when_refused)
+
+
+def _known_words(text: str, service: Service) -> Failure | None:
+    """What a message of Catbox's means, whatever status it comes with."""
+    name, words = service.name, text.lower()
+    if "invalid uploader" in words:
+        return Failure(
+            f'{name} refuses uploads from here (it says "Invalid uploader")',
+            service.advice_when_refused,
+        )
+    if "not signed in" in words:
+        return Failure(
+            f'{name} does not know the account (it says "Not signed in!")',
+            "check the userhash in the settings (table [catbox], key userhash)",
+        )
+    if "no request type" in words:
+        return Failure(
+            f"{name} did not find the upload's form in what it received",
+            "check the address in the settings, or a proxy on the way, and try again",
+        )
+    if "upload" in words and "paused" in words:
+        return Failure(f"{name} has paused uploads", "try again later", Again.PAUSED)
+    return None
 
 
 def _no_link(answer: Answer, service: Service) -> Failure:
@@ -143,8 +155,7 @@ def _no_link(answer: Answer, service: Service) -> Failure:
             f"{name} answered with a web page instead of a link",
             "a firewall or maintenance stands in the way, so try again later or from elsewhere",
         )
-    known = refusal(Answer(412, answer.text), service)
-    if "HTTP 412" not in known.happened:
+    if known := _known_words(answer.text, service):
         return known
     said = quoted(answer.text, service)
     return Failure(

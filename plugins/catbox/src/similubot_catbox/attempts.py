@@ -1,5 +1,6 @@
 """Tries again what may be tried again, within limits, and tells of it."""
 
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def try_until_done(
     """
     may_have_landed = False
     pauses = 0
-    for number in range(1, patience.attempts + 1):
+    for number in itertools.count(1):
         try:
             outcome = attempt()
         except NoAnswerError as error:
@@ -72,7 +73,7 @@ def try_until_done(
         )
         pauses += outcome.again is Again.PAUSED
         last = (
-            number == patience.attempts
+            number >= patience.attempts
             or outcome.again is Again.NEVER
             or (outcome.again is Again.ONCE and may_have_landed)
             or pauses > patience.pauses
@@ -91,7 +92,7 @@ def try_until_done(
         )
         if cancel.wait(wait):
             cancel.raise_if_cancelled()
-    raise AssertionError("the last attempt either returned or raised")
+    raise AssertionError("not reached: counting has no end")
 
 
 def _final(failure: Failure, number: int, service: Service, *, may_have_landed: bool) -> StageError:

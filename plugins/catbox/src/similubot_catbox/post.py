@@ -1,6 +1,7 @@
 """One POST under watch: true progress, a limit on silence, cancelled within a moment."""
 
 import enum
+import http.client
 import importlib.metadata
 import socket
 import ssl
@@ -19,6 +20,7 @@ from similubot_core import CancelToken, SimilubotError
 
 _TICK_SECONDS = 0.1
 _MOST_ANSWER_BYTES = 65_536
+_READ_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Limits:
 
     Attributes:
         connect: Seconds for each address of the host to take the connection.
-        silence: Seconds in which no byte gets connected or acknowledged while sending.
+        silence: Seconds in which nothing moves: no connection, no byte acknowledged.
         answer: Seconds from the last byte sent to the whole answer.
     """
 
@@ -124,6 +126,9 @@ def post(
     error = exchange.error
     if isinstance(error, SimilubotError):
         raise error
+    expected = isinstance(error, OSError | u3.HTTPError | http.client.HTTPException)
+    if error is not None and stopped is None and not expected:
+        raise error
     trouble = stopped or _trouble(error)
     detail = f"{type(error).__name__}: {error}" if error is not None else trouble.value
     # What was handed over may have been lost in this machine's own buffers.
@@ -161,8 +166,9 @@ def _watch(
         elif now - moved_at > limits.silence:
             if not wire.has_answer():
                 return Trouble.STALLED if handed else Trouble.CONNECT_TIMEOUT
-            wire.stop_sending()  # a server that refuses early and reads no further
-            moved_at = now
+            # A server that refuses early and reads no further; what it said is read in a moment.
+            wire.stop_sending()
+            moved_at = now - limits.silence + _READ_SECONDS
     return None
 
 

@@ -57,8 +57,13 @@ def catbox(settings: CatboxSettings, userhash: str | None) -> Service:
     """Catbox as the settings say; `userhash` None or empty is anonymous.
 
     Raises:
-        SettingsError: The address in the settings is none.
+        SettingsError: The address in the settings is none, or the userhash cannot be one.
     """
+    if userhash and not re.fullmatch(r"[!-~]+", userhash):
+        raise SettingsError(
+            "The userhash of Catbox (table [catbox], key userhash) holds blanks or characters that "
+            'no userhash has; copy it from "Manage Account" on catbox.moe.'
+        )
     account = (("userhash", userhash),) if userhash else ()
     return Service(
         name="Catbox",
@@ -99,7 +104,11 @@ def _hosts(known: str, key: str, url: str, default_url: str) -> frozenset[str]:
     """The hosts of links: the known one and, where the API is a relay or a test's, its own."""
     if url == default_url:
         return frozenset({known})
-    if not re.fullmatch(r"https?://[^\s/@?#]+(/\S*)?", url) or not (host := urlsplit(url).hostname):
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if host is None or not re.fullmatch(r"https?://[^\s/@?#]+(/\S*)?", url):
         raise SettingsError(
             f"The table [catbox], key {key}: the address must look like {default_url}, with no "
             "user name in it."
@@ -162,9 +171,9 @@ def check_file(path: Path, service: Service) -> FileToSend:
 
 
 def _too_large(name: str, bytes_: int, limit: int, service: Service, *, gif: bool) -> str:
-    what = f"a GIF of at most {size(limit)}" if gif else f"at most {size(limit)}"
+    kind = " for a GIF" if gif else ""
     elsewhere = limit < LITTERBOX_LIMIT and bytes_ <= LITTERBOX_LIMIT
     cure = "make it smaller, for instance with a lower bitrate"
     if elsewhere:
         cure += f", or use Litterbox, which takes {size(LITTERBOX_LIMIT)} for up to 72 hours"
-    return f"{name} has {size(bytes_)}, but {service.name} takes {what}: {cure}."
+    return f"{name} ({size(bytes_)}) is over {service.name}'s limit{kind}, {size(limit)}: {cure}."

@@ -80,12 +80,14 @@ class UploadProgressTracker(ProgressTracker):
             final_url: The checked link; it becomes ``details["url"]``. None is no link.
             message: A sentence for people; empty says what is usual.
         """
+        message = message or f"Uploaded to {self._service_name}"
         self.update(
             current_size=self._file_size,
             total_size=self._file_size,
+            message=message,
             details=None if final_url is None else {"url": final_url},
         )
-        self.complete(message or f"Uploaded to {self._service_name}")
+        self.complete(message)
 
     def fail_upload(self, message: str) -> None:
         """End badly; `message` says what happened and what to do."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from similubot_catbox.answers import Failure, is_link_of, link_in, quoted, refusal
 from similubot_catbox.attempts import Patience, try_until_done
 from similubot_catbox.body import MultipartBody
-from similubot_catbox.post import post
+from similubot_catbox.post import NoAnswerError, post
 from similubot_catbox.services import Service, catbox, check_file, litterbox
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
 from similubot_catbox.tracker import UploadProgressTracker
@@ -23,7 +23,7 @@ from similubot_core import (
     StageError,
     UsageError,
 )
-from similubot_core.render import one_line, size
+from similubot_core.render import one_line, shown_source, size
 
 logger = logging.getLogger(__name__)
 
@@ -110,25 +110,26 @@ class CatboxUploader:
         name = urlsplit(file_url).path.rsplit("/", 1)[-1] if is_link_of(file_url, service) else ""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise StageError(
-                f"{one_line(file_url)} is no link of {service.name}'s; give the link that the "
+                f"{shown_source(file_url)} is no link of {service.name}'s; give the link that the "
                 "upload returned."
             )
         fields = (("reqtype", "deletefiles"), ("userhash", service.secret), ("files", name))
-        cancel = CancelToken()
-
-        def attempt() -> str | Failure:
-            body = MultipartBody(fields, None)
-            answer = post(service.api_url, body, cancel, lambda *_: None, self._patience.limits)
-            if 200 <= answer.status < 300 and "success" in answer.text.lower():
-                return name
-            if 200 <= answer.status < 300:
-                said = quoted(answer.text, service)
-                return Failure(
-                    f"{service.name} did not say that it deleted the file{said}", "check the link"
-                )
-            return refusal(answer, service)
-
-        try_until_done(attempt, service, cancel, logger.info, self._patience)
+        body = MultipartBody(fields, None)
+        limits = self._patience.limits
+        try:
+            answer = post(service.api_url, body, CancelToken(), lambda *_: None, limits)
+        except NoAnswerError as error:
+            raise StageError(
+                f"{service.name} could not be asked to delete {name}: {error}; try again later.",
+                detail=error.detail,
+            ) from error
+        if not 200 <= answer.status < 300:
+            raise StageError(refusal(answer, service).sentence)
+        if "success" not in answer.text.lower():
+            said = quoted(answer.text, service)
+            raise StageError(
+                f"{service.name} did not say that it deleted {name}{said}: check the link."
+            )
 
 
 class LitterboxUploader:
@@ -233,20 +234,18 @@ def _upload(
 ) -> str:
     """Upload under a tracker; `note` is what the user is to be told at its start and its end."""
     tracker = context.attach(UploadProgressTracker(service.name, _size_of(file)))
-    tracker.start_upload()
+    tracker.start(note)
     with tracker:
-        if note:
-            tracker.update(message=note)
         sending = check_file(file, service)
 
         def tell_progress(file_bytes: int, all_sent: bool) -> None:
             if all_sent:
                 tracker.all_sent()
-            else:
+            elif file_bytes:
                 tracker.update_progress(file_bytes)
 
         def attempt() -> str | Failure:
-            tracker.update_progress(0)
+            tracker.update_progress(0, f"Connecting to {service.name}")
             body = MultipartBody(service.fields, sending)
             answer = post(service.api_url, body, context.cancel, tell_progress, patience.limits)
             return link_in(answer, service)

@@ -33,11 +33,12 @@ class Wire:
     def take(self, connected: socket.socket) -> None:
         """Hold on to a new connection; ends it at once when `cut` came first."""
         with self._lock:
+            if self._cut:
+                _shut(connected, socket.SHUT_RDWR)
+                return
             if self._handle is not None:
                 self._handle.close()
             self._handle = connected.dup()
-            if self._cut:
-                _shut(self._handle, socket.SHUT_RDWR)
 
     def cut(self) -> None:
         """End the connection, now or as soon as there is one: what is blocked in it fails."""

@@ -186,6 +186,8 @@ class LoopbackCatbox:
             except OSError:
                 return
             connection.settimeout(_IDLE_SECONDS)
+            # Else an early answer could wait for an acknowledgement and be lost in the close.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # The handle that `close` shuts down stays valid when TLS takes the socket over.
             handle = connection.dup()
             with self._changed:
