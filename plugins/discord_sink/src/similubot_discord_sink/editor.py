@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import discord
 
+from similubot_discord_sink.lane import lane_of
 from similubot_discord_sink.target import (
     GONE,
     Frame,
@@ -67,6 +68,7 @@ class MessageEditor:
         self._render = render
         self._interval = interval
         self._loop = loop
+        self._lane = lane_of(loop, target.channel_id)
         self._task: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()
         self._urged_at = 0.0
@@ -124,16 +126,20 @@ class MessageEditor:
         try:
             while self.woken and not self.stopped:
                 await self._until_due()
-                urgent = self._urgent.is_set()
-                self._urgent.clear()
-                self.woken = False
-                frame = self._render()
-                if not frame.same_as(self._shown):
-                    await self._show(frame, urgent=urgent)
+                async with self._lane.turn(self._urgent.is_set):
+                    await self._show_newest()
         except Exception as error:  # noqa: BLE001  (a fault of ours is no fault of the job)
             self._stop(type(error).__name__, logging.ERROR, error=error)
         finally:
             self._idle.set()
+
+    async def _show_newest(self) -> None:
+        urgent = self._urgent.is_set()
+        self._urgent.clear()
+        self.woken = False
+        frame = self._render()
+        if not frame.same_as(self._shown):
+            await self._show(frame, urgent=urgent)
 
     async def _until_due(self) -> None:
         """Wait for the interval's end; less when urged."""

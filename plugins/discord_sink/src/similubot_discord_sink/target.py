@@ -99,6 +99,9 @@ class Target(Protocol):
     name: str
     """For the log."""
 
+    channel_id: int
+    """Targets with the same one share Discord's bucket (a webhook has its own: its id)."""
+
     def age(self) -> float:
         """Seconds since the message was sent."""
 
@@ -124,6 +127,7 @@ class MessageTarget:
         self._moved = False
         self._last: discord.Embed | None = None
         self.name = f"message {message.id}"
+        self.channel_id = message.channel.id
 
     def age(self) -> float:
         """Seconds since the message was sent."""

@@ -75,6 +75,7 @@ class WebhookTarget:
         self._message: discord.WebhookMessage | None = None
         self._sent_at = 0.0
         self.name = f"the message of webhook {address.id}"
+        self.channel_id = address.id
 
     def age(self) -> float:
         """Seconds since the message was posted."""
