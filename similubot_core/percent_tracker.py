@@ -137,8 +137,8 @@ class PercentTracker(ProgressTracker):
         low, high = _LAYER_SHARES[match["state"]]
         share = 0.0
         if match["all"]:
-            done = _bytes(match["done"], match["done_unit"])
-            total = _bytes(match["all"], match["all_unit"])
+            done = _bytes(match["done"], match["done_unit"], 1000)
+            total = _bytes(match["all"], match["all_unit"], 1000)
             share = min(done / total, 1.0) if total else 0.0
         if len(self._layers) < _MOST_LAYERS or match[1] in self._layers:
             self._layers[match[1]] = low + (high - low) * share
@@ -177,10 +177,10 @@ def _curl(line: str) -> _Row | None:
     return None if match is None else _Row(float(match[1]))
 
 
-def _bytes(number: str, unit: str) -> float:
-    """ "6.25" and "M" as bytes, in steps of 1,024 as all these tools count; 0 for no number."""
+def _bytes(number: str, unit: str, step: int = 1024) -> float:
+    """ "6.25" and "M" as bytes, in steps of 1,024 but for docker; 0 for no number."""
     try:
         value = float(number.replace(",", "."))
     except ValueError:  # such as "1.2.3"
         return 0.0
-    return value * 1024.0 ** (" KMGTP".index(unit.upper()) if unit else 0)
+    return value * float(step) ** (" KMGTP".index(unit.upper()) if unit else 0)

@@ -111,6 +111,7 @@ class _Output:
         self._text = {
             stream: codecs.getincrementaldecoder("utf-8")(errors="replace") for stream in (1, 2)
         }
+        self._shown_in_part: set[int] = set()
 
     def take(self, stream: int, data: bytes) -> bool:
         """Pass on and read what came on stream 1 or 2; False when nobody takes it any more."""
@@ -126,9 +127,8 @@ class _Output:
         """Read the last line, which may have no end; show what a sink still keeps of the output."""
         for splitter in self._lines.values():
             splitter.close()
-        for shown, ours in ((sys.stdout, sys.__stdout__), (sys.stderr, sys.__stderr__)):
-            if shown is not ours:
-                shown.flush()
+        for stream in self._shown_in_part:
+            (sys.stdout if stream == 1 else sys.stderr).write("\n")
 
     def _pass_on(self, stream: int, data: bytes) -> None:
         shown, ours = (sys.stdout, sys.__stdout__) if stream == 1 else (sys.stderr, sys.__stderr__)
@@ -137,16 +137,19 @@ class _Output:
         if shown is not ours and ours.isatty():
             # A sink draws on this very terminal, and has put itself in between: whole lines go
             # above what it draws, and what the command redraws by itself gives way to the bar.
-            self._show(shown, self._text[stream].decode(data))
+            self._show(stream, shown, self._text[stream].decode(data))
         else:
             ours.buffer.write(data)
             ours.buffer.flush()
 
-    @staticmethod
-    def _show(shown: TextIO, text: str) -> None:
-        shown.write(text)
+    def _show(self, stream: int, shown: TextIO, text: str) -> None:
         if _PROMPT.search(text):
-            shown.flush()  # a question, that would wait for its line's end for ever
+            text += "\n"  # a question, that would wait for the end of its line for ever
+        shown.write(text)
+        if text.endswith("\n"):
+            self._shown_in_part.discard(stream)
+        else:
+            self._shown_in_part.add(stream)
 
     def _parse(self, line: str) -> None:
         if self._tracker is None:
