@@ -1,23 +1,51 @@
 """The testkit's pytest fixtures; pytest finds them by the entry point `pytest11`.
 
-Nothing heavy is imported until a fixture is asked for, so that a test run that uses none of them
-costs nothing.
+Nothing is imported until a fixture is asked for, so that a test run that uses none of them costs
+nothing, and no test of a stranger's depends on what they need.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from similubot_core import ProgressTracker
-from similubot_core.descriptors import Plugins
-from similubot_core.plugins import load_plugins
-from similubot_testkit.recording_sink import RecordingSink
+if TYPE_CHECKING:
+    from similubot_core import ProgressTracker, StageContext
+    from similubot_core.descriptors import Plugins
+    from similubot_testkit.catbox_server import LoopbackCatbox
+    from similubot_testkit.discord_server import LoopbackDiscord
+    from similubot_testkit.fake_clock import FakeClock
+    from similubot_testkit.mega_server import LoopbackMega
+    from similubot_testkit.recording_sink import RecordingSink
 
 
 @pytest.fixture
 def recording_sink() -> RecordingSink:
-    """A sink that keeps everything it is told."""
+    """A sink that keeps every state it is shown, in ``recording_sink.seen``."""
+    from similubot_testkit.recording_sink import RecordingSink
+
     return RecordingSink()
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    """A clock that stands still until ``fake_clock.advance(seconds)``."""
+    from similubot_testkit.fake_clock import FakeClock
+
+    return FakeClock()
+
+
+@pytest.fixture
+def stage_context(tmp_path: Path, recording_sink: RecordingSink) -> StageContext:
+    """What a job gives to a stage: an empty folder, a cancel token and ``recording_sink``."""
+    from similubot_core import StageContext
+
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    return StageContext(folder, callbacks=(recording_sink.show,))
 
 
 @pytest.fixture
@@ -32,6 +60,41 @@ def assert_tracker_keeps_the_rules() -> Callable[..., None]:
 
 
 @pytest.fixture
-def no_plugins() -> Plugins:
+def load_only() -> Callable[..., Plugins]:
+    """A plugin manager without discovery: ``load_only(my_plugin).get(SinkSpec, "mine")``."""
+    from similubot_testkit.only_these_plugins import load_only
+
+    return load_only
+
+
+@pytest.fixture
+def no_plugins(load_only: Callable[..., Plugins]) -> Plugins:
     """What the core offers by itself, whatever is installed."""
-    return load_plugins(entry_points=())
+    return load_only()
+
+
+@pytest.fixture
+def loopback_mega() -> Iterator[LoopbackMega]:
+    """A MEGA server of this machine; ``loopback_mega.url`` is SIMILUBOT_MEGA_API_URL."""
+    from similubot_testkit.mega_server import LoopbackMega
+
+    with LoopbackMega() as server:
+        yield server
+
+
+@pytest.fixture
+def loopback_catbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCatbox]:
+    """A Catbox and Litterbox server; ``.catbox_url`` and ``.litterbox_url`` are their addresses."""
+    from similubot_testkit.catbox_server import LoopbackCatbox
+
+    with LoopbackCatbox(tmp_path_factory.mktemp("catbox")) as server:
+        yield server
+
+
+@pytest.fixture
+def loopback_discord() -> Iterator[LoopbackDiscord]:
+    """A Discord server, REST and gateway; ``.api_url``, ``.gateway_url`` and ``.token``."""
+    from similubot_testkit.discord_server import LoopbackDiscord
+
+    with LoopbackDiscord() as server:
+        yield server
