@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from similubot_core import __version__
 from similubot_core.descriptors import CommandContext, CommandSpec, Plugins
-from similubot_core.errors import Cancelled, SimilubotError, UsageError
+from similubot_core.errors import Cancelled, SimilubotError, UsageError, sentence_of
 from similubot_core.plugins import load_from_environment
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
@@ -22,23 +22,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in _own(arguments)
+    _prepare_streams()
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except Cancelled as error:
-        return _tell(error.message, CANCELLED, debug)
+        return _tell(error.message, CANCELLED, debug, error.detail)
     except UsageError as error:
-        return _tell(error.message, WRONG_USAGE, debug)
+        return _tell(error.message, WRONG_USAGE, debug, error.detail)
     except SimilubotError as error:
-        return _tell(error.message, FAILED, debug)
-    except KeyboardInterrupt:
-        return _tell("Cancelled.", CANCELLED, debug)
-    except BrokenPipeError:
-        # The reader of our output is gone, as with `| head`: nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return _tell(error.message, FAILED, debug, error.detail)
+    except KeyboardInterrupt as error:
+        return _tell(sentence_of(error), CANCELLED, debug)
     except Exception as error:  # noqa: BLE001  (the last one to turn it into a sentence)
-        sentence = f"Something unexpected happened ({type(error).__name__}); --debug shows where."
-        return _tell(sentence, FAILED, debug)
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            # As with `| head`: nothing is left to tell it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        return _tell(sentence_of(error), FAILED, debug)
+
+
+def _prepare_streams() -> None:
+    """A stream that is closed (`>&-`) takes everything; a path of any bytes can be printed."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    reconfigure = getattr(sys.stdout, "reconfigure", None)  # not where a test has put its own
+    if reconfigure is not None:
+        reconfigure(errors="surrogateescape")
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads stdout any more; else a broken pipe was somewhere else."""
+    import select
+
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def _run(arguments: list[str]) -> int:
@@ -80,7 +102,10 @@ def _run_command(
     except SystemExit as ending:  # argparse has said what is wrong, or shown the help
         return WRONG_USAGE if ending.code else DONE
     config = None if options.config is None else Path(options.config)
-    settings = Settings(config, look_around=True)
+    tables = [schema.table_name for schema in plugins.schemas()]
+    settings = Settings(config, look_around=True, tables=tables)
+    if name not in ("plugins", "doctor"):  # which tell it themselves
+        _warn_of_broken(plugins)
     return spec.run(parsed, CommandContext(plugins, settings, options.debug))
 
 
@@ -122,12 +147,27 @@ def _help(common: argparse.ArgumentParser, plugins: Plugins) -> str:
     return parser.format_help().rstrip()
 
 
-def _tell(sentence: str, status: int, debug: bool) -> int:
+def _warn_of_broken(plugins: Plugins) -> None:
+    """Name what is not there although it is installed, before somebody wonders."""
+    import logging
+
+    for record in plugins.records:
+        if record.status not in ("ok", "disabled"):
+            logging.getLogger(__name__).warning(
+                "The plugin %s is %s: %s", record.name, record.status, record.reason
+            )
+
+
+def _tell(sentence: str, status: int, debug: bool, detail: str = "") -> int:
+    from similubot_core.render import one_line  # only where something has to be told
+
     if debug:
         import traceback
 
         traceback.print_exc()
-    print(f"similubot: {sentence}", file=sys.stderr)  # noqa: T201
+        if detail:
+            print(detail, file=sys.stderr)  # noqa: T201
+    print(f"similubot: {one_line(sentence, 2000)}", file=sys.stderr)  # noqa: T201
     return status
 
 

@@ -2,6 +2,8 @@
 
 import logging
 
+from similubot_core.render import one_line
+
 
 class _OneLine(logging.Formatter):
     """A log record as one line, an exception as its name and text."""
@@ -9,12 +11,16 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None
         told = f" ({type(error).__name__}: {error})" if error is not None else ""
-        return f"similubot: {record.getMessage()}{told}"
+        return f"similubot: {one_line(record.getMessage() + told, 2000)}"
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Warnings as one line each on stderr; with ``--debug`` everything, with tracebacks."""
+    """Warnings as one line each on stderr; with ``--debug`` everything, with tracebacks.
+
+    Of other people's libraries the debug level stays out: it has whole requests, tokens and all.
+    """
     handler = logging.StreamHandler()
+    handler.addFilter(lambda r: r.levelno >= logging.INFO or r.name.startswith("similubot"))
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
         if debug

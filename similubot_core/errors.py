@@ -37,3 +37,12 @@ class SettingsError(UsageError):
 
 class PluginError(SimilubotError):
     """A plugin could not be loaded, or what it registered is not what its hook asks for."""
+
+
+def sentence_of(error: BaseException) -> str:
+    """What the user is told of any error at all; of one without a sentence, only its kind."""
+    if isinstance(error, SimilubotError):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return Cancelled().message
+    return f"Something unexpected happened ({type(error).__name__}); --debug shows where."

@@ -1,4 +1,4 @@
-"""Work in the foreground of a terminal: Ctrl-C and SIGTERM set the cancel token."""
+"""Work in the foreground of a terminal: Ctrl-C, SIGTERM and SIGHUP set the cancel token."""
 
 import signal
 import threading
@@ -12,10 +12,12 @@ T = TypeVar("T")
 
 
 def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
-    """Call `work` with a token that SIGINT and SIGTERM set; return what it returns.
+    """Call `work` with a token that SIGINT, SIGTERM and SIGHUP set; return what it returns.
 
     The work runs in a thread, so that a signal is never held up by a read that blocks; this (the
-    main) thread waits for it. Handlers are put back afterwards.
+    main) thread waits for it. The handlers are put back afterwards, unless one of them was called:
+    then further signals are ignored, since the program is about to end. A signal that was ignored
+    when we were started, as SIGHUP under nohup, stays ignored.
 
     Raises:
         Cancelled: As the work raises it once the token is set.
@@ -38,7 +40,9 @@ def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
             token.cancel()
 
     before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
     }
     thread = threading.Thread(target=target, name="similubot-work")
     try:
@@ -46,8 +50,10 @@ def run_in_foreground(work: Callable[[CancelToken], T]) -> T:
         while thread.is_alive():
             thread.join(0.2)  # short, so that the handler gets its turn on every platform
     finally:
+        # After a cancel nothing more is heard: an impatient second Ctrl-C must not end the program
+        # in the midst of telling how the first one ended.
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if asked else handler)
     if failure:
         raise failure[0]
     return outcome[0]

@@ -11,7 +11,7 @@ from similubot_core import render
 from similubot_core.cancel import CancelToken
 from similubot_core.commands.sink_options import add_sink_option, open_sinks
 from similubot_core.descriptors import CommandContext
-from similubot_core.errors import Cancelled, SimilubotError
+from similubot_core.errors import Cancelled, sentence_of
 from similubot_core.foreground import run_in_foreground
 from similubot_core.pipeline import JobResult, plan_job, run_job
 from similubot_core.sinks import write_event
@@ -49,20 +49,25 @@ def _bitrate(text: str) -> int:
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     """Run the job; prints the link or the path on stdout.
 
-    With ``--json`` the last line is the event "result" or "error", whatever happens.
+    With ``--json`` the last line is the event "result" or "error", whatever happens once the
+    arguments could be read.
     """
     try:
         result = _convert(arguments, context)
-    except SimilubotError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if arguments.json:
-            cancelled = isinstance(error, Cancelled)
-            write_event(sys.stdout, "error", {"message": error.message, "cancelled": cancelled})
+            write_event(sys.stdout, "error", _as_event(error))
         raise
     if arguments.json:
         write_event(sys.stdout, "result", asdict(result))
     else:
         print(result.result)  # noqa: T201
     return 0
+
+
+def _as_event(error: BaseException) -> dict[str, object]:
+    cancelled = isinstance(error, (Cancelled, KeyboardInterrupt))
+    return {"message": sentence_of(error), "cancelled": cancelled}
 
 
 def _convert(arguments: argparse.Namespace, context: CommandContext) -> JobResult:
