@@ -16,6 +16,8 @@ if (file.directory) {
   writeFileSync(target, JSON.stringify(list(file, '')))
 } else {
   const options = connections ? { maxConnections: Number(connections) } : {}
+  const began = performance.now()
   await pipeline(file.download(options), createWriteStream(target))
   console.log(JSON.stringify({ name: file.name, size: file.size }))
+  console.log((performance.now() - began) / 1000)
 }

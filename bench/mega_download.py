@@ -1,0 +1,153 @@
+"""Downloads over loopback with similubot-mega's embedded backend, async-mega-py and megajs.
+
+    pip install async-mega-py && npm install --prefix plugins/mega/tests/node
+    python bench/mega_download.py [--bytes N] [--limit BYTES_PER_SECOND] [--rounds N]
+
+All fetch the same encrypted file from the same loopback server, which is a process of its own, and
+each runs in a fresh process. "work" is the download alone, by each program's own clock; "process"
+has the start of the program and its imports in it. "nothing fetched" asks our client for the name
+and size only: its peak memory is the baseline. megajs is left out where it is not installed.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import Run, median, print_table, run_interleaved
+
+OURS = "similubot-mega"
+BASELINE = "nothing fetched"
+CONNECTIONS = 8
+NODE_FOLDER = Path(__file__).parent.parent / "plugins" / "mega" / "tests" / "node"
+
+PROGRAMS = {
+    BASELINE: """
+from similubot_mega import MegaDownloader, MegaSettings
+def download():
+    success, info, error = MegaDownloader(folder, MegaSettings(api_url=url)).get_file_info(link)
+    assert success, error
+""",
+    OURS: """
+from similubot_mega import MegaDownloader, MegaSettings
+def download():
+    downloader = MegaDownloader(folder, MegaSettings(api_url=url))
+    success, path, error = downloader.download_with_progress(link, lambda info: None)
+    assert success, error
+""",
+    "async-mega-py": """
+import asyncio, yarl
+from mega.api import MegaAPI
+from mega.client import MegaNzClient
+MegaAPI._entrypoint = yarl.URL(url + "/cs")
+async def fetch():
+    async with MegaNzClient() as client:
+        result = await client.download_url(link, folder)
+        assert not result.fails, result
+def download():
+    asyncio.run(fetch())
+""",
+}
+PROGRAM = """
+import sys, time
+url, link, folder = sys.argv[1:]
+{client}
+began = time.perf_counter()
+download()
+print(time.perf_counter() - began)
+"""
+
+
+@contextmanager
+def serving(file: Path, limit: int | None) -> Iterator[tuple[str, str]]:
+    """Run the server as a process of its own; gives its address and the file's link."""
+    argv = [sys.executable, "-m", "similubot_testkit.mega_server", str(file)]
+    if limit:
+        argv += ["--limit", str(limit)]
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        said = json.loads(server.stdout.readline())
+        yield said["url"], said["links"][0]
+    finally:
+        server.communicate(timeout=30)
+
+
+def commands(url: str, link: str, folder: Path) -> dict[str, Sequence[str]]:
+    """How each client is started; each prints the seconds that its download took."""
+    found: dict[str, Sequence[str]] = {
+        name: [sys.executable, "-c", PROGRAM.format(client=client), url, link, str(folder)]
+        for name, client in PROGRAMS.items()
+    }
+    node = shutil.which("node")
+    if node and (NODE_FOLDER / "node_modules" / "megajs").is_dir():
+        script = str(NODE_FOLDER / "download.mjs")
+        for connections in (4, CONNECTIONS):
+            name = f"megajs, {connections} connections"
+            target = str(folder / "megajs.bin")
+            found[name] = [node, script, url, link, target, str(connections)]
+    return found
+
+
+def own_seconds(run: Run) -> float:
+    """The download alone; of a program that does not tell, the whole process."""
+    return run.seconds if run.own_seconds is None else run.own_seconds
+
+
+def print_findings(runs: Mapping[str, Sequence[Run]], size: int, limit: int | None) -> None:
+    """Print throughput, CPU per GB and memory over the baseline."""
+    baseline = median(runs[BASELINE], lambda run: run.memory)
+    print("\n| | MB/s | CPU s per GB | MiB over the baseline |\n|---|---|---|---|")
+    for name, done in runs.items():
+        if name == BASELINE:
+            continue
+        speed = size / median(done, own_seconds) / 1e6
+        cpu = median(done, lambda run: run.cpu) / (size / 1e9)
+        memory = (median(done, lambda run: run.memory) - baseline) / 2**20
+        print(f"| {name} | {speed:.0f} | {cpu:.2f} | {memory:.0f} |")
+    fastest = min(
+        median(done, own_seconds) for name, done in runs.items() if name not in (OURS, BASELINE)
+    )
+    ours = median(runs[OURS], own_seconds)
+    print(f"\n{OURS} is {fastest / ours:.2f} times as fast as the fastest other.")
+    if limit:
+        share = size / ours / (CONNECTIONS * limit)
+        print(f"It reaches {share:.0%} of {CONNECTIONS} connections at {limit / 1e6:g} MB/s each.")
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bytes", type=int, default=1_000_000_000)
+    parser.add_argument("--limit", type=int, help="bytes/s on each connection")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mega-bench-") as name:
+        source, folder = Path(name) / "source.bin", Path(name) / "out"
+        folder.mkdir()
+        with source.open("wb") as file:
+            for start in range(0, arguments.bytes, 1 << 20):
+                file.write(os.urandom(min(1 << 20, arguments.bytes - start)))
+
+        def check_and_remove(client: str) -> None:
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            assert [path.stat().st_size for path in files] == (
+                [] if client == BASELINE else [arguments.bytes]
+            ), client
+            for path in files:
+                path.unlink()
+
+        with serving(source, arguments.limit) as (url, link):
+            runs = run_interleaved(commands(url, link, folder), arguments.rounds, check_and_remove)
+    print_table(runs, OURS)
+    print_findings(runs, arguments.bytes, arguments.limit)
+
+
+if __name__ == "__main__":
+    main()
