@@ -137,10 +137,17 @@ def test_a_server_that_is_not_there_is_told(
     )
 
 
-def test_a_name_without_an_address_is_told(clip: Path, at_once: Patience) -> None:
+def test_a_name_without_an_address_is_told(clip: Path) -> None:
     settings = CatboxSettings(api_url="https://catbox.invalid/user/api.php")
+    twice = Patience(attempts=2, first_wait=0)
+    _, _, error = CatboxUploader(settings=settings, patience=twice).upload(clip)
+    assert (error or "").startswith("The address of Catbox was not found (tried 2 times)")
+
+
+def test_an_address_that_no_name_can_have_is_told(clip: Path, at_once: Patience) -> None:
+    settings = CatboxSettings(api_url=f"https://{'a' * 70}.invalid/user/api.php")
     _, _, error = CatboxUploader(settings=settings, patience=at_once).upload(clip)
-    assert (error or "").startswith("The address of Catbox was not found (tried 5 times)")
+    assert error == "The address of Catbox in the settings is not one: check the table [catbox]."
 
 
 def test_a_proxy_that_is_not_there_is_told(

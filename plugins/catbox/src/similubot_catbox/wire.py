@@ -1,7 +1,7 @@
 """A hand on the connection that requests uses: what it has not sent yet, and how to end it."""
 
 import contextlib
-import select
+import selectors
 import socket
 import struct
 import sys
@@ -88,8 +88,11 @@ class Wire:
 
     def has_answer(self) -> bool:
         """Whether the other side has sent something that nobody has read yet."""
-        with self._lock:
-            return self._handle is not None and bool(select.select([self._handle], [], [], 0)[0])
+        with self._lock, selectors.DefaultSelector() as selector:
+            if self._handle is None:
+                return False
+            selector.register(self._handle, selectors.EVENT_READ)
+            return bool(selector.select(0))
 
 
 def _shut(handle: socket.socket, how: int) -> None:
