@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING
 from similubot_core import Check, Settings, Sink, SinkContext, SinkSpec, hookimpl
 
 if TYPE_CHECKING:
+    from similubot_discord_sink.board import ProgressBoard
+    from similubot_discord_sink.cancel_view import CancelView
     from similubot_discord_sink.endpoint import point_discord_at
     from similubot_discord_sink.settings import DiscordSettings
     from similubot_discord_sink.updater import DiscordProgressUpdater
 
 __version__ = "0.1.0"
 
-__all__ = ["DiscordProgressUpdater", "DiscordSettings", "point_discord_at"]
+__all__ = [
+    "CancelView",
+    "DiscordProgressUpdater",
+    "DiscordSettings",
+    "ProgressBoard",
+    "point_discord_at",
+]
 
 _MODULES = {
+    "CancelView": "cancel_view",
+    "ProgressBoard": "board",
     "DiscordProgressUpdater": "updater",
     "DiscordSettings": "settings",
     "point_discord_at": "endpoint",

@@ -45,7 +45,7 @@ def job_embed(
         now: The time that the embed carries; None is this moment.
     """
     now = now or datetime.now(UTC)
-    present = _present(states)
+    present = present_state(states)
     status = present.info.status if present and present.info else ProgressStatus.STARTING
     headline = title or (present.name if present else "Waiting")
     embed = discord.Embed(
@@ -65,7 +65,8 @@ def job_embed(
     return embed
 
 
-def _present(states: Sequence[OperationState]) -> OperationState | None:
+def present_state(states: Sequence[OperationState]) -> OperationState | None:
+    """The operation to show in full: the first that has not ended well, else the last."""
     begun = [state for state in states if state.info is not None]
     for state in begun:
         if state.info is not None and state.info.status is not ProgressStatus.COMPLETED:
@@ -116,7 +117,7 @@ def _present_lines(info: ProgressInfo, bar_length: int) -> list[str]:
 def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
     if not info.status.is_final:
         embed.add_field(name="Size", value=render.sizes(info))
-        embed.add_field(name="Speed", value=_speed(info))
+        embed.add_field(name="Speed", value=speed_of(info))
         embed.add_field(name="ETA", value=render.duration(info.eta))
     elif info.current_size is not None:
         done = info.status is ProgressStatus.COMPLETED
@@ -124,7 +125,7 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         embed.add_field(name="Size", value=text)
 
 
-def _speed(info: ProgressInfo) -> str:
+def speed_of(info: ProgressInfo) -> str:
     """Bytes a second; of a conversion, which has none, how many times faster than playing."""
     factor = info.details.get("speed_factor")
     known = isinstance(factor, int | float) and math.isfinite(factor) and factor > 0

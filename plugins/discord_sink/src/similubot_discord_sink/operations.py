@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,8 +52,17 @@ class Operations:
         self._ended: dict[str, ProgressInfo] = {}
         self._began: dict[str, float] = {}
 
-    def callback(self, waker: Waker) -> ProgressCallback:
-        """The function for `ProgressTracker.add_callback`: it stores, wakes and is gone."""
+    def callback(
+        self, waker: Waker, is_the_end: Callable[[], bool] | None = None
+    ) -> ProgressCallback:
+        """The function for `ProgressTracker.add_callback`: it stores, wakes and is gone.
+
+        Args:
+            waker: Told that there is something new.
+            is_the_end: Whether an operation's end is one that should be shown at once; None is
+                when all of these operations have ended.
+        """
+        is_the_end = is_the_end or self.all_ended
         in_progress = ProgressStatus.IN_PROGRESS
         live = self._live
 
@@ -62,7 +71,7 @@ class Operations:
                 live[info.operation] = info  # one step for all threads: no lock needed
             else:
                 self._status_changed(info)
-                if info.status.is_final and self.all_ended():
+                if info.status.is_final and is_the_end():
                     waker.urge()
             if not waker.woken:
                 waker.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
@@ -30,21 +30,22 @@ class Frame:
         remove_view: Whether buttons are taken away.
         ends: Whether nothing is left to be done as far as is known.
         view: Buttons to show; None leaves them.
+        page: Which page of several; the same view looks different on each.
     """
 
     embed: discord.Embed | None
     content: str | None = None
     remove_view: bool = False
     ends: bool = False
-    view: discord.ui.View | None = field(default=None, compare=False)
+    view: discord.ui.View | None = None
+    page: int = 0
 
     def same_as(self, other: Frame | None) -> bool:
         """Whether people would see no difference (the embed's time aside)."""
-        return other is not None and (
-            (self.content, self.remove_view, self.view)
-            == (other.content, other.remove_view, other.view)
-            and _without_time(self.embed) == _without_time(other.embed)
-        )
+        if other is None or _without_time(self.embed) != _without_time(other.embed):
+            return False
+        mine = (self.content, self.remove_view, self.view, self.page)
+        return mine == (other.content, other.remove_view, other.view, other.page)
 
 
 def _without_time(embed: discord.Embed | None) -> dict[str, object]:
