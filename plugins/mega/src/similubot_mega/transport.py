@@ -1,13 +1,17 @@
 """HTTP by `requests`, with sockets that a cancel can shut down at any moment.
 
 A read that blocks in `requests` cannot be told to stop; its socket can. So the connections of one
-job are known here from before they connect, through the TLS handshake, to the last byte.
+job are known here, from before the TLS handshake to the last byte.
 """
 
 import contextlib
+import errno
 import ipaddress
+import os
+import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from weakref import WeakSet
 
@@ -22,14 +26,11 @@ CONNECT_SECONDS = 15.0
 USER_AGENT = "SimiluBot (similubot-mega)"
 
 
+_POLL_SECONDS = 0.1
+
+_Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 # What `socket.getaddrinfo` answers with: family, kind, protocol, canonical name, address.
-_Address = tuple[
-    socket.AddressFamily,
-    socket.SocketKind,
-    int,
-    str,
-    tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
-]
+_Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, _Address]
 
 
 class Transport:
@@ -86,7 +87,7 @@ class Transport:
     ) -> tuple[socket.socket, socket.socket]:
         """Connect; returns the socket and a twin of it.
 
-        The twin shares the connection, so it can be shut down while TLS has taken the socket over.
+        The twin shares the connection, so it can be shut down while TLS takes the socket over.
         The caller closes it.
 
         Raises:
@@ -97,26 +98,42 @@ class Transport:
             if self._aborted.is_set():
                 break
             one = socket.socket(family, kind, protocol)
-            twin = one.dup()
-            self.known(twin)
             try:
                 for option in options:
                     one.setsockopt(*option)
+                self._connect(one, address, seconds)
                 one.settimeout(seconds)
-                one.connect(address)
+                twin = one.dup()
+                self.known(twin)
             except OSError as error:
                 one.close()
-                twin.close()
                 failure = error
             else:
                 return one, twin
         raise failure
 
-    def _resolve(self, host: str, port: int) -> list[_Address]:
+    def _connect(self, one: socket.socket, address: _Address, seconds: float | None) -> None:
+        """Connect without blocking, since a socket cannot be shut down before it connects."""
+        one.setblocking(False)
+        code = one.connect_ex(address)
+        deadline = time.monotonic() + (CONNECT_SECONDS if seconds is None else seconds)
+        with selectors.DefaultSelector() as selector:
+            selector.register(one, selectors.EVENT_WRITE)
+            while code == errno.EINPROGRESS:
+                if self._aborted.is_set():
+                    raise ConnectionAbortedError("aborted")
+                if time.monotonic() > deadline:
+                    raise TimeoutError("timed out")
+                if selector.select(_POLL_SECONDS):
+                    code = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _resolve(self, host: str, port: int) -> list[_Found]:
         """Look a name up. Only the resolver cannot be interrupted, so it has a thread of its own,
         which a cancel leaves behind to end by itself.
         """
-        answers: list[_Address] = []
+        answers: list[_Found] = []
         failures: list[OSError] = []
         done = threading.Event()
 
@@ -132,7 +149,7 @@ class Transport:
             look_up()
         if not done.is_set():
             threading.Thread(target=look_up, name="mega-resolver", daemon=True).start()
-        while not done.wait(0.1):
+        while not done.wait(_POLL_SECONDS):
             if self._aborted.is_set():
                 raise ConnectionAbortedError("aborted")
         if failures:
@@ -177,7 +194,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _Known(HTTPConnection):
-    """A connection that the transport knows from before it connects."""
+    """A connection that the transport makes and knows."""
 
     transport: Transport
     _twin: socket.socket | None = None
