@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -238,3 +239,27 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None
     while not condition():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def shared_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]:
+    """A bot that a module's tests share: for requests that leave nothing behind."""
+    folder = tmp_path_factory.mktemp("shared")
+    with (
+        LoopbackDiscord(TOKEN) as discord_server,
+        LoopbackMega() as mega,
+        LoopbackCatbox(folder / "catbox") as catbox,
+    ):
+        discord_server.set_limit("POST /channels/{channel}/messages", 50, 5.0)
+        bot = BotProcess(discord_server, mega, catbox, folder / "bot", folder / "bot.log")
+        bot.start()
+        yield bot
+        assert bot.terminate() == 0
+        assert "Traceback" not in bot.log_text(), bot.log_text()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

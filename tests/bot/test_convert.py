@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .conftest import BotProcess, fetch_sound, fields, final_answer, title
+from .conftest import (
+    BotProcess,
+    answers,
+    fetch_sound,
+    fields,
+    final_answer,
+    is_final,
+    title,
+    wait_until,
+)
 
 
 def test_a_typed_link_becomes_a_link_to_playable_aac(
@@ -27,3 +36,128 @@ def test_a_typed_link_becomes_a_link_to_playable_aac(
     assert bot.terminate() == 0
     assert bot.left_over() == []
     assert bot.discord.unknown_routes == []
+
+
+def test_a_slash_command_is_answered_in_one_message_that_does_not_show_the_key(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    key = link.partition("#")[2]
+    bot.discord.slash("convert", {"link": link, "bitrate": 96})
+
+    answer = final_answer(bot)
+
+    assert title(answer) == "✅ Conversion Complete"
+    assert key not in repr(answer.history)
+    assert key not in bot.log_text()
+    assert len(answers(bot)) == 1
+
+
+def test_an_attached_file_takes_the_place_of_a_link(
+    bot: BotProcess, make_sound: Callable[[float], Path], tmp_path: Path
+) -> None:
+    bot.start()
+    content = make_sound(1).read_bytes()
+    bot.discord.type_message("!convert 64", attachments=[("../My: Song.wav", content)])
+
+    answer = final_answer(bot)
+
+    assert fields(answer)["Bitrate"].startswith("64 kbps")
+    assert fetch_sound(fields(answer)["Download Link"], tmp_path).codec == "aac"
+
+    bot.discord.slash("convert", {"file": ("other.wav", content)})
+    assert title(final_answer(bot, count=2)) == "✅ Conversion Complete"
+
+
+def test_the_old_name_of_the_command_still_works(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    bot.discord.type_message(f"!mega <{link}>")
+    assert title(final_answer(bot)) == "✅ Conversion Complete"
+
+
+def test_the_place_to_upload_to_can_be_chosen(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    bot.discord.type_message(f"!convert {link} 96 litterbox")
+    final_answer(bot)
+    assert [upload.service for upload in bot.catbox.uploads] == ["litterbox"]
+
+
+def test_all_stages_are_shown_live_in_the_one_message(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.mega.limit = 256 * 1024
+    bot.start()
+    bot.discord.set_limit("PATCH /channels/{channel}/messages/{message}", 50, 5.0)
+    link = bot.mega.add_file("long.wav", make_sound(20))
+    bot.discord.type_message(f"!convert {link}")
+
+    answer = final_answer(bot)
+
+    shown = [edit.payload["embeds"][0]["description"] for edit in answer.edits[:-1]]
+    assert any("MEGA Download" in text and "%" in text for text in shown)
+    assert any("✅ MEGA Download" in text for text in shown)
+    assert all(edit.payload["components"] for edit in answer.edits[:-1]), "the Cancel button"
+    mentions = [edit.payload["content"] for edit in answer.history]
+    assert mentions == [""] * (len(mentions) - 1) + [f"<@{bot.discord.owner.id}>"]
+
+
+def test_the_cancel_button_ends_the_job_and_leaves_nothing(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.mega.limit = 20_000
+    bot.start()
+    link = bot.mega.add_file("long.wav", make_sound(20))
+    bot.discord.type_message(f"!convert {link}")
+    bot.discord.wait(lambda: bot.mega.counters.open_downloads > 0)
+    stranger = bot.discord.add_user("stranger")
+
+    refused = bot.discord.click(answers(bot)[0], "Cancel", user=stranger)
+    bot.discord.wait(lambda: bot.discord.interaction(refused.id).message_ids)
+    whispered = bot.discord.message(bot.discord.interaction(refused.id).message_ids[0])
+    assert whispered.ephemeral
+    assert "no job" in whispered.content
+
+    bot.discord.click(answers(bot)[0], "Cancel")
+    job = bot.discord.wait(lambda: next((m for m in answers(bot) if is_final(m)), None))
+    assert title(job) == "🚫 Cancelled"
+    wait_until(lambda: not bot.left_over())
+    bot.discord.wait(lambda: bot.mega.counters.open_downloads == 0)
+
+
+def test_a_job_is_cancelled_by_command(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.mega.limit = 20_000
+    bot.start()
+    link = bot.mega.add_file("long.wav", make_sound(20))
+    bot.discord.type_message(f"!convert {link}")
+    bot.discord.wait(lambda: bot.mega.counters.open_downloads > 0)
+    bot.discord.type_message("!cancel")
+    job = bot.discord.wait(lambda: next((m for m in answers(bot) if is_final(m)), None))
+    assert title(job) == "🚫 Cancelled"
+
+
+def test_a_link_in_a_plain_message_is_offered_a_button_where_the_settings_say_so(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start(BOT_OFFER="true")
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    bot.discord.type_message("look at https://example.org/song")
+    bot.discord.type_message(f"nice: {link}")
+    offer = bot.discord.wait(lambda: bot.discord.last_message(author=bot.discord.bot))
+    assert [button["label"] for button in offer.buttons] == ["Convert"]
+
+    ann = bot.discord.add_user("ann")
+    bot.discord.click(offer, "Convert", user=ann)
+
+    answer = final_answer(bot)
+    assert answer.id == offer.id
+    assert answer.content == f"<@{ann.id}>"
+    assert title(answer) == "✅ Conversion Complete"

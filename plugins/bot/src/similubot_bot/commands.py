@@ -52,7 +52,7 @@ class Commands(commands.Cog):
             raise Refused(why_not)
         return True
 
-    @commands.hybrid_command(aliases=["mega"], ignore_extra=False)  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False, aliases=["mega"])  # type: ignore[arg-type]
     @commands.dynamic_cooldown(_cooldown, commands.BucketType.user)
     @app_commands.describe(
         link="A link to a video or a sound file",
@@ -98,7 +98,7 @@ class Commands(commands.Cog):
         fitting = [name for name in dict.fromkeys(names) if name.startswith(typed)]
         return [app_commands.Choice(name=name, value=name) for name in fitting[:25]]
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def queue(self, ctx: Context) -> None:
         """Show what runs and what waits."""
         work, here = self.bot.work, ctx.guild.id if ctx.guild else None
@@ -119,7 +119,7 @@ class Commands(commands.Cog):
         embed.set_footer(text=f"{len(work.running)} running, {len(waiting)} waiting, everywhere")
         await ctx.send(embed=embed, ephemeral=True)
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     @app_commands.describe(job="The job's number; without it, your newest one")
     async def cancel(self, ctx: Context, job: int | None = None) -> None:
         """Cancel a job of yours."""
@@ -132,7 +132,7 @@ class Commands(commands.Cog):
         self.bot.cancel(person, job)
         await ctx.send(f"Job {job} is being cancelled.", ephemeral=True)
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     @app_commands.default_permissions(manage_guild=True)
     async def status(self, ctx: Context) -> None:
         """Show how the bot and its machine are."""
@@ -157,7 +157,7 @@ class Commands(commands.Cog):
         embed.add_field(name="Versions", value="\n".join(versions))
         await ctx.send(embed=embed, ephemeral=True)
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def about(self, ctx: Context) -> None:
         """What this bot is."""
         version = next((r.version for r in self.bot.plugins.records if r.name == "bot"), "")
@@ -168,7 +168,7 @@ class Commands(commands.Cog):
         embed = discord.Embed(title="About", description=text, colour=BLUE)
         await ctx.send(embed=embed, ephemeral=True)
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def help(self, ctx: Context) -> None:
         """How to ask, and what is taken."""
         bot, prefix = self.bot, self.bot.settings.prefix
@@ -186,7 +186,7 @@ class Commands(commands.Cog):
         embed.add_field(name="Where to", value=(places or "nowhere yet")[:1000], inline=False)
         await ctx.send(embed=embed, ephemeral=True)
 
-    @commands.hybrid_command()  # type: ignore[arg-type]
+    @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def ping(self, ctx: Context) -> None:
         """Whether the bot is there."""
         latency = self.bot.latency

@@ -34,10 +34,8 @@ def sentence_for(error: Exception, prefix: str) -> str | None:
         return str(error)
     if isinstance(error, commands.CommandOnCooldown):
         return f"Not so fast, please: ask again in {render.duration(max(1, error.retry_after))}."
-    if isinstance(error, commands.TooManyArguments):
-        return f"That was too much; write `{prefix}convert LINK [bitrate] [where to]`."
     if isinstance(error, commands.UserInputError):
-        return f"I did not understand that; `{prefix}help` shows how to ask."
+        return f"I did not understand all of that; `{prefix}help` shows how to ask."
     if isinstance(error, commands.CheckFailure | app_commands.CheckFailure):
         return "You may not do that here."
     if isinstance(error, discord.Forbidden):

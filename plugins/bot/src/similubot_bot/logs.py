@@ -47,6 +47,14 @@ class SafeFormatter(logging.Formatter):
         return text
 
 
+def _calmer(record: logging.LogRecord) -> bool:
+    """A connection that is lost and made again is a line, not an error with a traceback."""
+    if record.getMessage().startswith("Attempting a reconnect"):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = None
+    return True
+
+
 def set_up_logging(secrets: Collection[str], *, debug: bool, file: Path | None) -> None:
     """Log on stderr from INFO on (with `debug` everything), and into `file` where one is given.
 
@@ -71,7 +79,8 @@ def set_up_logging(secrets: Collection[str], *, debug: bool, file: Path | None) 
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.INFO, handlers=handlers, force=True
     )
+    logging.getLogger("discord.client").addFilter(_calmer)
     if not debug:
         # These tell every request and every resumed session.
-        for name in ("discord.http", "discord.client", "aiohttp.access", "urllib3"):
+        for name in ("discord.http", "aiohttp.access", "urllib3"):
             logging.getLogger(name).setLevel(logging.WARNING)

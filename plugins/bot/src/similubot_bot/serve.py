@@ -13,6 +13,7 @@ import discord
 from similubot_discord_sink import DiscordSettings, point_discord_at
 
 from similubot_bot.bot import SimilubotBot
+from similubot_bot.health import HealthServer, Metrics
 from similubot_bot.settings import BotSettings
 from similubot_bot.store import Store
 from similubot_core import CommandContext, SimilubotError, UsageError
@@ -48,6 +49,8 @@ async def serve(
     """
     assert discord_settings.token is not None
     signals = _Signals()
+    # Its warnings are about packages for speaking, which this bot does not do.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     point_discord_at(discord_settings.api_url, discord_settings.gateway_url)
     with _own_folder(settings.folder):
         store = Store(settings.folder / "jobs.db")
@@ -65,9 +68,20 @@ async def _serve(
     store: Store,
     signals: _Signals,
 ) -> None:
+    metrics = Metrics()
     bot = SimilubotBot(
-        context.plugins, context.settings, settings, store, discord_settings.update_interval
+        context.plugins,
+        context.settings,
+        settings,
+        store,
+        discord_settings.update_interval,
+        metrics.ended,
+        metrics.late,
     )
+    metrics.watch(bot)
+    health = HealthServer(bot, metrics)
+    if settings.http_port is not None:
+        await health.start(settings.http_port)
     assert discord_settings.token is not None
     life = asyncio.create_task(_live(bot, discord_settings.token), name="discord")
     stop = asyncio.create_task(signals.stop.wait())
@@ -82,6 +96,7 @@ async def _serve(
                 await bot.close()
         except TimeoutError:
             logger.warning("The connection to Discord did not close in time")
+        await health.stop()
     if not life.done():
         life.cancel()
     with suppress(asyncio.CancelledError):
@@ -108,6 +123,7 @@ async def _live(bot: SimilubotBot, token: str) -> None:
                 delay,
             )
             await bot.http.close()
+            bot.http.connector = discord.utils.MISSING  # a new login needs a new one
             await asyncio.sleep(delay)
             delay = min(LONGEST_DELAY, 2 * delay)
     try:

@@ -1,0 +1,105 @@
+"""What may be asked for, with third parties' plugins."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from similubot_bot.accept import AttachedFile, accepted, first_link, read_wish
+from similubot_bot.attachment import safe_name
+from similubot_bot.settings import BotSettings
+
+from similubot_core import DownloaderSpec, Settings, StageContext, UploaderSpec, UsageError
+from similubot_core.descriptors import Plugins
+
+
+class Nothing:
+    def run(self, source: str | Path, context: StageContext) -> Path:
+        raise NotImplementedError
+
+
+def downloader(settings: Settings) -> Nothing:
+    return Nothing()
+
+
+def raises(source: str) -> bool:
+    raise RuntimeError(source)
+
+
+def uploader(settings: Settings, target: str | None) -> "Upload":
+    return Upload()
+
+
+class Upload:
+    def run(self, file: Path, context: StageContext) -> str:
+        raise NotImplementedError
+
+
+PLUGINS = Plugins(
+    specs=(
+        DownloaderSpec("bad", "breaks", downloader, raises),
+        DownloaderSpec(
+            "tube", "links of tube.example", downloader, lambda s: s.startswith("https://tube.")
+        ),
+        UploaderSpec("catbox", "a host", uploader),
+        UploaderSpec("mine", "my own host", uploader),
+    )
+)
+SETTINGS = BotSettings(targets=("mine=72h",))
+LINK = "https://tube.example/watch"
+
+
+def wish(link: str | None, to: str | None = None, bitrate: int | None = None) -> tuple[str, str]:
+    made = read_wish(PLUGINS, SETTINGS, link=link, file=None, bitrate=bitrate, to=to)
+    return made.source, made.to
+
+
+def test_a_third_partys_downloader_and_uploader_are_taken() -> None:
+    assert wish(LINK, to="mine") == (LINK, "mine")
+    assert wish(f"<{LINK}>") == (LINK, "catbox")
+
+
+def test_a_target_is_taken_only_where_the_settings_name_it() -> None:
+    assert wish(LINK, to="mine=72h") == (LINK, "mine=72h")
+    with pytest.raises(UsageError, match="not allowed here"):
+        wish(LINK, to="mine=1h")
+
+
+@pytest.mark.parametrize("link", [None, "", "  ", "<>"])
+def test_without_a_link_the_way_to_ask_is_told(link: str | None) -> None:
+    with pytest.raises(UsageError, match="Give a link or attach a file"):
+        wish(link)
+
+
+def test_a_link_and_a_file_are_too_much() -> None:
+    file = AttachedFile("https://cdn/x", "x.mp3", 5)
+    with pytest.raises(UsageError, match="not both"):
+        read_wish(PLUGINS, SETTINGS, link=LINK, file=file, bitrate=None, to=None)
+    made = read_wish(PLUGINS, SETTINGS, link="96", file=file, bitrate=None, to=None)
+    assert (made.kind, made.bitrate, made.name) == ("attachment", 96, "x.mp3")
+
+
+def test_the_first_link_that_is_taken_is_found_in_a_text() -> None:
+    text = f"see https://other.example/ and (<{LINK}>), and {LINK}2"
+    assert first_link(PLUGINS, text) == LINK
+    assert first_link(PLUGINS, "no link at all") is None
+
+
+@given(st.text(max_size=300))
+def test_no_text_is_taken_that_no_downloader_takes(text: str) -> None:
+    try:
+        source, _ = wish(text)
+    except UsageError as error:
+        assert len(error.message) < 500
+    else:
+        assert accepted(PLUGINS, source)
+
+
+@given(st.text(max_size=400))
+def test_an_attachments_name_is_always_one_plain_name_of_a_file(name: str) -> None:
+    made = safe_name(name)
+    assert made == Path(made).name
+    assert made not in ("", ".", "..")
+    assert not made.startswith(".")
+    assert len(made.encode()) <= 150
+    assert made.isprintable()

@@ -1,0 +1,35 @@
+"""The places that messages show are corrected, the most wrong first."""
+
+import asyncio
+
+import pytest
+from similubot_bot import places as places_module
+from similubot_bot.places import Places, most_wrong
+
+
+def test_the_most_wrong_place_is_the_one_that_matters_most_to_its_reader() -> None:
+    assert most_wrong({1: 5, 2: 52}, {1: 1, 2: 48}) == 1
+    assert most_wrong({1: 1, 2: 2}, {1: 1, 2: 2}) is None
+    assert most_wrong({}, {4: 9, 5: 1}) == 5, "equally wrong: the nearer to its turn"
+
+
+async def test_every_message_is_put_right_and_then_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places_module, "INTERVAL", 0.0)
+    shown: list[tuple[int, int]] = []
+    done = asyncio.Event()
+
+    async def show(job: int, place: int) -> None:
+        shown.append((job, place))
+        if len(shown) == 3:
+            done.set()
+
+    board = Places(show, lambda job: 1)
+    board.shown(1, 1)
+    board.shown(2, 3)
+    board.set({1: 1, 2: 2, 3: 3, 4: 4})
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert sorted(shown) == [(2, 2), (3, 3), (4, 4)]
+    board.close()
