@@ -53,6 +53,7 @@ def similubot_commands() -> list[CommandSpec]:
         _command("watch", "show the progress of any command", "watch"),
         _command("plugins", "what is installed, and whether it works", "list_plugins"),
         _command("doctor", "what this machine has and lacks", "doctor"),
+        _command("new-plugin", "write a plugin to begin with", "new_plugin"),
     ]
 
 

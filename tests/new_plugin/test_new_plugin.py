@@ -1,0 +1,109 @@
+"""`similubot new-plugin`: what it writes passes its own tests, the type checker and the linter."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from similubot_core.commands.new_plugin import USAGES, write_plugin
+from similubot_core.errors import SimilubotError, UsageError
+
+KINDS = sorted(USAGES)
+
+
+def run(*command: str | Path, cwd: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environ},
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
+    folder = write_plugin(tmp_path, "my-host_2", kind)
+    ran = run(
+        *("pytest", "-q", "-p", "similubot_testkit.pytest_plugin"),
+        cwd=folder,
+        PYTHONPATH=str(folder / "src"),
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert " passed" in ran.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_has_sound_types_and_style(kind: str, tmp_path: Path) -> None:
+    folder = write_plugin(tmp_path, "toola", kind)
+    checked = run("mypy", "--strict", "src", cwd=folder)
+    assert checked.returncode == 0, checked.stdout
+    rules = ("--isolated", "--line-length=100", "--select=E,F,W,I,B,UP,SIM,D1,N", "--ignore=D107")
+    linted = run("ruff", "check", *rules, "src", cwd=folder)
+    assert linted.returncode == 0, linted.stdout
+    formatted = run("ruff", "format", "--isolated", "--line-length=100", "--diff", ".", cwd=folder)
+    assert formatted.returncode == 0, formatted.stdout
+
+
+def test_it_is_a_whole_package(tmp_path: Path) -> None:
+    folder = write_plugin(tmp_path, "my_tool", "tracker")
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        ".github/workflows/test.yml",
+        ".gitignore",
+        "README.md",
+        "pyproject.toml",
+        "src/similubot_my_tool/__init__.py",
+        "src/similubot_my_tool/py.typed",
+        "src/similubot_my_tool/tracker.py",
+        "tests/sample.txt",
+        "tests/test_tracker.py",
+    }
+    assert "$" not in "".join((folder / name).read_text() for name in files if name.endswith("py"))
+    assert "${{ matrix.python }}" in (folder / ".github/workflows/test.yml").read_text()
+
+
+def test_the_command_prints_the_folder_and_what_to_do_next(tmp_path: Path) -> None:
+    ran = run("similubot_core", "new-plugin", "toola", "--kind", "sink", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, "similubot-toola\n")
+    assert "pip install ./similubot-toola" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "1a", "a b", "a--b", "-a", "../a", "a.b", "ä", "a\n", "a" * 61]
+)
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="cannot be a plugin's name"):
+        write_plugin(tmp_path, name, "sink")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_an_installed_plugin_has_is_refused(tmp_path: Path) -> None:
+    ran = run("similubot_core", "new-plugin", "json", "--kind", "sink", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "An installed plugin is called json already" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "similubot-toola").mkdir()
+    with pytest.raises(UsageError, match="exists already"):
+        write_plugin(tmp_path, "toola", "sink")
+    assert list((tmp_path / "similubot-toola").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SimilubotError, match="cannot be written"):
+        write_plugin(tmp_path / "missing", "toola", "sink")
+
+
+def test_without_a_kind_it_says_which_there_are(tmp_path: Path) -> None:
+    ran = run("similubot_core", "new-plugin", "toola", "--kind", "bot", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "converter" in ran.stderr
