@@ -12,14 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 20.0
 """Seconds after which a test that waits for something fails; nothing here takes as long."""
-
-settings.register_profile("core", deadline=None, max_examples=60)
-settings.load_profile("core")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

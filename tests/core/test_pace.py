@@ -3,14 +3,18 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_core import pace as pace_module
 from similubot_core.pace import Pace, PacedSink
+
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
 LIMIT = 20.0
 Until = Callable[[Callable[[], bool]], None]
@@ -19,6 +23,10 @@ ORDER = [ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS, ProgressStatus.COM
 
 def state(percentage: float, status: str = "in_progress", operation: str = "X") -> ProgressInfo:
     return ProgressInfo(operation, ProgressStatus(status), percentage, timestamp=0.0)
+
+
+def ends_with(written: list[float], number: float) -> bool:
+    return written[-1:] == [number]
 
 
 def shown(states: list[ProgressInfo]) -> list[float]:
@@ -75,6 +83,7 @@ def test_everything_is_shown_when_it_is_asked_for() -> None:
     assert shown(pace.take(100, everything=True)) == [2]
 
 
+@unhurried
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.sampled_from("AB"), st.floats(0, 10), st.booleans()),
@@ -188,7 +197,7 @@ def test_a_writer_that_raises_is_logged_once_and_gets_the_next_state(
     with caplog.at_level(logging.WARNING):
         for n in range(3):
             sink.show(state(n))
-            until(lambda n=n: written[-1:] == [n])
+            until(partial(ends_with, written, n))
         sink.close()
     assert len(caplog.records) == 1
 

@@ -146,9 +146,7 @@ def test_what_follows_the_uploaders_name_is_its_target(here: Path) -> None:
 
 
 def test_a_given_downloader_is_taken_without_asking_any(here: Path) -> None:
-    job = plan_job(
-        Plugins(specs=(SHOUT,)), Settings(environ={}), "fetch://x", downloader=Fetch()
-    )
+    job = plan_job(Plugins(specs=(SHOUT,)), Settings(environ={}), "fetch://x", downloader=Fetch())
     assert run_job(job).name == "x.up"
 
 
@@ -283,7 +281,9 @@ def fail(context: StageContext, first: object) -> object:
 
 
 @pytest.mark.parametrize("stage", ["downloader", "converter", "uploader"])
-@pytest.mark.parametrize("error", [StageError("No."), Cancelled(), ValueError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [StageError("No."), Cancelled(), ValueError(), KeyboardInterrupt()]
+)
 def test_an_error_in_a_stage_goes_on_and_leaves_nothing(
     here: Path, stage: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError
-from similubot_core import installed
+from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError, installed
 from similubot_core.plugins import load_from_environment, load_plugins
 
 
@@ -257,9 +256,7 @@ def listed(full: Place) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_each_trap_is_named_with_its_cause(
-    listed: dict[str, dict[str, str]], name: str
-) -> None:
+def test_each_trap_is_named_with_its_cause(listed: dict[str, dict[str, str]], name: str) -> None:
     _, _, status, reason = TRAPS[name]
     record = listed[f"{name} {name}"]
     assert (record["version"], record["status"]) == ("1.0", status)
@@ -348,7 +345,9 @@ def test_with_no_plugin_it_says_what_to_install(place: Place) -> None:
 MARKS_ITS_IMPORT = "from pathlib import Path\nPath('imported').touch()\n" + with_hook("return []")
 
 
-@pytest.mark.parametrize("name", ["marks", "Its.Distribution", "its-distribution", "x, its_distribution ,"])
+@pytest.mark.parametrize(
+    "name", ["marks", "Its.Distribution", "its-distribution", "x, its_distribution ,"]
+)
 def test_a_disabled_plugin_is_not_even_imported(place: Place, name: str) -> None:
     place.distribution("its-distribution", MARKS_ITS_IMPORT, points="marks = its_distribution")
     done = place.run("plugins", "--json", env={"SIMILUBOT_DISABLE_PLUGINS": name})
@@ -438,11 +437,15 @@ def test_a_plugin_that_failed_half_way_offers_nothing(place: Place, points: Poin
     place.distribution("half", source)
     plugins = load_plugins(entry_points=points())
     assert plugins.records[1].status == "broken"
-    with pytest.raises(UsageError, match=r"^There is no command called 'half'; there are: convert,"):
+    with pytest.raises(
+        UsageError, match=r"^There is no command called 'half'; there are: convert,"
+    ):
         plugins.get(CommandSpec, "half")
 
 
-def test_a_descriptor_that_was_derived_from_counts_as_its_kind(place: Place, points: Points) -> None:
+def test_a_descriptor_that_was_derived_from_counts_as_its_kind(
+    place: Place, points: Points
+) -> None:
     source = f"""{HEADER}
 class Mine(TrackerSpec): pass
 @hookimpl
@@ -467,7 +470,9 @@ def test_strict_is_an_error_that_a_program_can_catch(
 
 def test_what_is_missing_is_told_with_what_there_is() -> None:
     plugins = load_plugins(entry_points=())
-    with pytest.raises(UsageError, match=r"^There is no sink called 'x'; there are: json, lines\.$"):
+    with pytest.raises(
+        UsageError, match=r"^There is no sink called 'x'; there are: json, lines\.$"
+    ):
         plugins.get(SinkSpec, "x")
 
 

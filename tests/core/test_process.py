@@ -5,10 +5,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import Cancelled, CancelToken
@@ -24,6 +26,7 @@ from similubot_core.process import (
     run_process,
 )
 
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 pytestmark = pytest.mark.usefixtures("nothing_left")
 Until = Callable[[Callable[[], bool]], None]
 
@@ -64,7 +67,7 @@ def split(data: bytes, cuts: list[int]) -> list[str]:
     lines: list[str] = []
     splitter = LineSplitter(lines.append)
     places = sorted({0, *(min(cut, len(data)) for cut in cuts), len(data)})
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         splitter.feed(data[begin:end])
     splitter.close()
     return lines
@@ -78,6 +81,7 @@ pieces_of_output = st.one_of(
 )
 
 
+@unhurried
 @given(
     st.lists(pieces_of_output, max_size=8).map(b"".join),
     st.lists(st.integers(0, 200_000), max_size=10) | st.lists(st.integers(0, 60), max_size=40),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import (
@@ -21,6 +22,8 @@ from similubot_core import (
     ProgressTracker,
     StageError,
 )
+
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
 LIMIT = 20.0
 Until = Callable[[Callable[[], bool]], None]
@@ -96,6 +99,7 @@ def perform(tracker: Tracker, calls: list[tuple[str, dict[str, Any]]]) -> None:
         getattr(tracker, name)(**arguments)
 
 
+@unhurried
 @given(st.lists(call, max_size=30))
 def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, dict[str, Any]]]) -> None:
     tracker, seen = recorded()
@@ -103,6 +107,7 @@ def test_any_sequence_of_calls_keeps_the_rules(calls: list[tuple[str, dict[str, 
     assert_the_rules(seen, ended=any(n in ("complete", "fail", "cancel") for n, _ in calls))
 
 
+@unhurried
 @given(st.lists(st.lists(call, max_size=15), min_size=2, max_size=4))
 def test_any_sequences_from_several_threads_keep_the_rules(
     calls: list[list[tuple[str, dict[str, Any]]]],
@@ -394,6 +399,7 @@ def test_a_removed_slow_callback_gets_nothing_that_still_waited(until: Until) ->
 # -- rule 5: text from outside -----------------------------------------------------------------
 
 
+@unhurried
 @given(st.text(), st.text())
 def test_no_text_is_taken_for_a_status(message: str, key: str) -> None:
     tracker, seen = recorded()

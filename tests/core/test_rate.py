@@ -4,9 +4,12 @@ import math
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import RateMeter
+
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
 
 class Clock:
@@ -128,6 +131,7 @@ def test_memory_stays_bounded_however_many_samples_come(clock: Clock) -> None:
 numbers = st.one_of(st.floats(), st.integers(), st.integers(min_value=10**308, max_value=10**400))
 
 
+@unhurried
 @given(st.lists(st.tuples(numbers, st.floats(-5, 100))), numbers | st.none())
 def test_whatever_is_sampled_speed_and_eta_are_none_or_finite_and_not_negative(
     samples: list[tuple[float, float]], total: float | None

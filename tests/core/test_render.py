@@ -5,9 +5,12 @@ import unicodedata
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus, render
+
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
 numbers = st.one_of(
     st.floats(), st.integers(), st.integers(min_value=10**308, max_value=10**400), st.none()
@@ -34,6 +37,7 @@ def test_a_bar_shows_eighths(percentage: float, shown: str) -> None:
     assert render.bar(percentage) == shown
 
 
+@unhurried
 @given(st.floats(), st.integers(-5, 200))
 def test_a_bar_has_its_length_and_is_full_only_at_100(percentage: float, length: int) -> None:
     bar = render.bar(percentage, length)
@@ -41,6 +45,7 @@ def test_a_bar_has_its_length_and_is_full_only_at_100(percentage: float, length:
     assert (set(bar) == {"█"}) == (math.isfinite(percentage) and percentage >= 100)
 
 
+@unhurried
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_a_bar_and_a_percentage_never_fall_while_the_number_grows(a: float, b: float) -> None:
     low, high = sorted((a, b))
@@ -70,6 +75,7 @@ def test_a_percentage_is_rounded_down(value: float, shown: str) -> None:
     assert render.percent(value) == shown
 
 
+@unhurried
 @given(st.integers(0, 999))
 def test_every_tenth_of_a_per_cent_is_shown_as_itself(tenths: int) -> None:
     assert render.percent(tenths / 10) == f"{tenths / 10:.1f}%"
@@ -125,6 +131,7 @@ def test_durations_show_two_units(seconds: float | None, shown: str) -> None:
     assert render.duration(seconds) == shown
 
 
+@unhurried
 @given(numbers)
 def test_any_number_at_all_is_shown(value: float | None) -> None:
     for shown in (render.size(value), render.speed(value), render.duration(value)):
@@ -151,6 +158,7 @@ def test_every_status_has_a_mark() -> None:
     assert set(render.MARKS) == set(ProgressStatus)
 
 
+@unhurried
 @given(st.text(st.characters(), max_size=300), st.integers(1, 100))
 def test_text_from_outside_becomes_one_printable_line(text: str, limit: int) -> None:
     shown = render.one_line(text, limit)
@@ -189,6 +197,7 @@ def test_of_a_link_the_secret_part_is_cut(source: str, shown: str) -> None:
     assert render.shown_source(source) == shown
 
 
+@unhurried
 @given(
     st.text(), st.sampled_from(["https://mega.nz/file/H#", "https://mega.nz/#!H!", "x://h/p?k="])
 )

@@ -6,11 +6,14 @@ import math
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus, SinkContext, UsageError
 from similubot_core.pace import PacedSink
 from similubot_core.sinks import line, open_json_sink, open_lines_sink, write_event
+
+unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
 MB = 1024 * 1024
 
@@ -24,7 +27,9 @@ def info(status: str = "in_progress", **more: object) -> ProgressInfo:
     [
         (info("starting", message="clip.mp4"), "⏳ MEGA Download  clip.mp4"),
         (
-            info(percentage=60.5, current_size=512 * MB, total_size=847 * MB, speed=2 * MB, eta=138),
+            info(
+                percentage=60.5, current_size=512 * MB, total_size=847 * MB, speed=2 * MB, eta=138
+            ),
             "⏳ MEGA Download  60.5%  512.0 MB / 847.0 MB  2.0 MB/s  ETA 2m 18s",
         ),
         (info(percentage=5.0), "⏳ MEGA Download  5.0%  ETA unknown"),
@@ -38,6 +43,7 @@ def test_a_state_as_a_line_leaves_out_what_is_not_known(state: ProgressInfo, sho
     assert line(state) == shown
 
 
+@unhurried
 @given(st.text(), st.text())
 def test_a_line_is_one_line_whatever_the_text(operation: str, message: str) -> None:
     shown = line(ProgressInfo(operation, ProgressStatus.IN_PROGRESS, message=message))
@@ -54,6 +60,7 @@ anything = st.recursive(
 )
 
 
+@unhurried
 @example({"a": [1.5, {"b": math.nan}], "c": (math.inf,)}, "")
 @example({}, "clip\udcff.mp4\n\u2028")
 @given(st.dictionaries(st.text(max_size=5), anything, max_size=3), st.text(st.characters()))
