@@ -1,5 +1,6 @@
 """What may be asked for, with third parties' plugins."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -87,12 +88,10 @@ def test_the_first_link_that_is_taken_is_found_in_a_text() -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_is_taken_that_no_downloader_takes(text: str) -> None:
-    try:
+    source = None
+    with contextlib.suppress(UsageError):
         source, _ = wish(text)
-    except UsageError as error:
-        assert len(error.message) < 500
-    else:
-        assert accepted(PLUGINS, source)
+    assert source is None or accepted(PLUGINS, source)
 
 
 @given(st.text(max_size=400))

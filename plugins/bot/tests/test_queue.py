@@ -1,5 +1,7 @@
 """The fair queue: its caps, its order, and the places that it tells."""
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 from similubot_bot.queue import Caps, FairQueue, Ticket
@@ -60,53 +62,57 @@ def test_places_count_from_one_and_move_up() -> None:
     assert queue.places() == {3: 1}
 
 
-Step = tuple[str, int, int]
-steps = st.lists(
-    st.tuples(st.sampled_from(["add", "start", "end"]), st.integers(1, 5), st.integers(0, 2)),
-    max_size=120,
+Arrivals = list[list[tuple[int, int]]]
+arrivals = st.lists(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), max_size=4), min_size=1, max_size=40
 )
 
 
-@given(steps, st.integers(1, 4), st.integers(1, 3), st.none() | st.integers(1, 3))
-def test_caps_hold_and_nobody_is_passed_twice_while_they_wait(
-    script: list[Step], jobs: int, per_user: int, per_server: int | None
+def play(queue: FairQueue, ticks: Arrivals) -> Iterator[tuple[list[Ticket], Ticket, list[Ticket]]]:
+    """Each tick brings jobs, ends the oldest running one, and starts what may start.
+
+    Yields, for each start: what ran before it, what was started, what waits then.
+    """
+    number = 0
+    now = 0.0
+    for arriving in [*ticks, *[[]] * 200]:
+        for user, server in arriving:
+            number += 1
+            queue.add(Ticket(number, user, server or None))
+        if queue.running:
+            queue.remove(queue.running[0].job)
+        before = queue.running
+        while ticket := queue.start_next(now := now + 1):
+            yield before, ticket, queue.order()
+            before = queue.running
+    assert queue.waiting == 0, "somebody waits for ever"
+
+
+@given(arrivals, st.integers(1, 4), st.integers(1, 3))
+def test_while_a_user_waits_nobody_else_is_started_twice(
+    ticks: Arrivals, jobs: int, per_user: int
+) -> None:
+    queue = FairQueue(Caps(jobs, per_user, None))
+    started: dict[int, set[int]] = {}
+    for before, ticket, waiting in play(queue, ticks):
+        at_cap = {t.user for t in before if sum(r.user == t.user for r in before) >= per_user}
+        users = {t.user for t in waiting}
+        for user in users - {ticket.user} - at_cap:
+            assert ticket.user not in started.get(user, ()), f"{user} was passed twice"
+            started.setdefault(user, set()).add(ticket.user)
+        for user in [u for u in started if u not in users or u == ticket.user or u in at_cap]:
+            del started[user]
+
+
+@given(arrivals, st.integers(1, 4), st.integers(1, 3), st.none() | st.integers(1, 3))
+def test_the_caps_hold_at_every_start_and_all_get_their_turn(
+    ticks: Arrivals, jobs: int, per_user: int, per_server: int | None
 ) -> None:
     queue = FairQueue(Caps(jobs, per_user, per_server))
-    passed: dict[int, dict[int, int]] = {}
-    number = 0
-    for now, (action, user, server) in enumerate(script):
-        where = server or None
-        if action == "add":
-            number += 1
-            queue.add(Ticket(number, user, where))
-            passed.setdefault(user, {})
-        elif action == "end" and queue.running:
-            queue.remove(queue.running[0].job)
-        elif action == "start":
-            before = list(queue.running)
-            ticket = queue.start_next(float(now))
-            if ticket is None:
-                continue
-            held_up = {
-                t.user
-                for t in queue.order()
-                if sum(r.user == t.user for r in before) >= per_user
-                or (per_server is not None and t.server is not None)
-            }
-            passed.pop(ticket.user, None)
-            waiting = {t.user for t in queue.order()}
-            if ticket.user in waiting:
-                passed[ticket.user] = {}
-            for other in waiting - {ticket.user} - held_up:
-                counts = passed.setdefault(other, {})
-                counts[ticket.user] = counts.get(ticket.user, 0) + 1
-                assert counts[ticket.user] <= 1, "passed twice by the same user"
-            for other in held_up:
-                passed[other] = {}
-        running = queue.running
+    for before, ticket, waiting in play(queue, ticks):
+        running = [*before, ticket]
         assert len(running) <= jobs
-        for ticket in running:
-            assert sum(t.user == ticket.user for t in running) <= per_user
-            if per_server is not None and ticket.server is not None:
-                assert sum(t.server == ticket.server for t in running) <= per_server
-        assert sorted(queue.places().values()) == list(range(1, queue.waiting + 1))
+        assert sum(t.user == ticket.user for t in running) <= per_user
+        if per_server is not None and ticket.server is not None:
+            assert sum(t.server == ticket.server for t in running) <= per_server
+        assert queue.places() == {t.job: n for n, t in enumerate(waiting, start=1)}
