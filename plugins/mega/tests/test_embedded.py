@@ -341,3 +341,11 @@ def test_a_file_larger_than_the_free_disk_is_refused_before_its_first_byte(
     message = fails(downloader, link, tmp_path / "job")
     assert "of disk space" in message
     assert server.counters.data_requests == 0
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1", "http://[", "http://"])
+def test_an_api_url_that_is_none_is_told_at_once(
+    make_downloader: Make, link: str, tmp_path: Path, url: str
+) -> None:
+    downloader = make_downloader(api_url=url, stall_timeout=60)
+    assert "api_url in the settings" in fails(downloader, link, tmp_path / "job")

@@ -24,6 +24,13 @@ from similubot_mega.transport import CONNECT_SECONDS, Transport
 
 logger = logging.getLogger(__name__)
 
+BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+)
+"""What `requests` raises for an address that no further try makes better."""
+
 _LARGEST_REPLY = 64 * 1024 * 1024
 _LARGEST_FILE = 1 << 50
 _READ_SECONDS = 30.0
@@ -185,6 +192,12 @@ class MegaApi:
             except HashcashRefused:
                 raise MegaError(
                     "MEGA asks for a proof of work that this version cannot do."
+                ) from None
+            except BAD_ADDRESS as failure:
+                raise MegaError(
+                    "api_url in the settings of MEGA is no address that can be asked; "
+                    "it looks like https://g.api.mega.co.nz.",
+                    detail=type(failure).__name__,
                 ) from None
             except requests.RequestException as failure:
                 self._cancel.raise_if_cancelled()

@@ -18,7 +18,7 @@ import urllib3
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
 from similubot_core.render import duration
-from similubot_mega.api import MegaApi, MegaError, RemoteFile, over_quota, time_left
+from similubot_mega.api import BAD_ADDRESS, MegaApi, MegaError, RemoteFile, over_quota, time_left
 from similubot_mega.backoff import Waits, retry_after
 from similubot_mega.crypto import (
     BLOCK,
@@ -247,6 +247,8 @@ class EmbeddedDownload:
                             self._count(len(piece))
                         self._keep(file, chunk, data, length, plain)
                         chunk, got = chunk + 1, 0
+            except BAD_ADDRESS:
+                raise MegaError("MEGA gave an address that cannot be asked; try again.") from None
             except (
                 requests.RequestException,
                 urllib3.exceptions.HTTPError,
@@ -287,7 +289,9 @@ class EmbeddedDownload:
             raise _TryAgain("its address had expired")
         if status == 509:
             raise over_quota(time_left(headers))
-        if status == 429 or status >= 500 or status in (200, 206):
+        if status in (200, 206):
+            raise _TryAgain("an answer of the wrong length")
+        if status == 429 or status >= 500:
             wait = retry_after(headers.get("Retry-After"), self._waits.longest)
             if status == 503:
                 wait = max(wait, self._waits.busy)
