@@ -1,5 +1,6 @@
 """The embedded backend against a MEGA server with faults: the right file, or a clear error."""
 
+import errno
 import os
 import shutil
 import threading
@@ -349,3 +350,28 @@ def test_an_api_url_that_is_none_is_told_at_once(
 ) -> None:
     downloader = make_downloader(api_url=url, stall_timeout=60)
     assert "api_url in the settings" in fails(downloader, link, tmp_path / "job")
+
+
+def test_a_folder_that_is_gone_is_told(
+    downloader: MegaDownloader, link: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StageError, match="cannot be written"):
+        downloader.run(link, StageContext(tmp_path / "gone"))
+
+
+def test_a_disk_that_fills_up_is_told_and_leaves_no_file(
+    server: LoopbackMega,
+    downloader: MegaDownloader,
+    link: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = os.pwrite
+
+    def full(file: int, data: bytes, offset: int) -> int:
+        if offset > 3 * MIB:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written(file, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    assert "No space left on device" in fails(downloader, link, tmp_path / "job")

@@ -15,7 +15,7 @@ from similubot_core.settings import Settings
 from similubot_core.stages import StageContext, own_folder_context
 from similubot_mega.api import MegaApi, RemoteFile
 from similubot_mega.backoff import Waits
-from similubot_mega.embedded import EmbeddedDownload
+from similubot_mega.embedded import EmbeddedDownload, disk_error
 from similubot_mega.folder import choose_file, read_nodes
 from similubot_mega.links import MegaLink, find_mega_links, looks_like_mega_link, parse_link
 from similubot_mega.megacmd import MegacmdFailed, download_by_megacmd, find_program
@@ -81,9 +81,12 @@ class MegaDownloader:
             tracker.update(message="Asking MEGA about the link…")
             link = parse_link(source)
             remote = self._find(api, link)
-            self._check_size(remote, context.folder)
-            target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
-            self._fetch(link, remote, target, tracker, api, transport, context.cancel)
+            try:
+                self._check_size(remote, context.folder)
+                target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
+                self._fetch(link, remote, target, tracker, api, transport, context.cancel)
+            except OSError as error:
+                raise disk_error(error) from error
             tracker.complete(f"Downloaded {target.name}")
             return target
 

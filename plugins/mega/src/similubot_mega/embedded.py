@@ -116,6 +116,7 @@ class EmbeddedDownload:
         Raises:
             StageError: It could not be had, or it stays damaged.
             Cancelled: The token was set.
+            OSError: The target cannot be made.
         """
         file = os.open(self._target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
@@ -126,8 +127,6 @@ class EmbeddedDownload:
             self._pass(file, [(0, self._chunks)], tracker)
             if not self._is_right():
                 self._repair(file, tracker)
-        except OSError as error:
-            raise _disk_error(error) from error
         finally:
             os.close(file)
 
@@ -249,11 +248,7 @@ class EmbeddedDownload:
                         chunk, got = chunk + 1, 0
             except BAD_ADDRESS:
                 raise MegaError("MEGA gave an address that cannot be asked; try again.") from None
-            except (
-                requests.RequestException,
-                urllib3.exceptions.HTTPError,
-                ConnectionError,
-            ) as error:
+            except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' are OSErrors too
                 # Its text holds the address; its kind is enough.
                 failure = _TryAgain(f"the connection broke: {type(error).__name__}")
             except _TryAgain as error:
@@ -330,7 +325,7 @@ class EmbeddedDownload:
                 while written < length:
                     written += os.pwrite(file, view[written:length], offset + written)
         except OSError as error:
-            raise _disk_error(error) from error
+            raise disk_error(error) from error
         with self._lock:
             self._macs[place] = mac
             if self._repairing:
@@ -340,7 +335,8 @@ class EmbeddedDownload:
                     self._end()
 
 
-def _disk_error(error: OSError) -> StageError:
+def disk_error(error: OSError) -> StageError:
+    """The error for a file that cannot be written."""
     return StageError(
         f"The downloaded file cannot be written ({error.strerror}); free some disk space or choose "
         "another folder."
