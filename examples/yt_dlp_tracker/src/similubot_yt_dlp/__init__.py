@@ -1,0 +1,17 @@
+"""A tracker for SimiluBot: reads what yt-dlp prints."""
+
+from similubot_core import ProgressTracker, TrackerSpec, hookimpl
+
+similubot_interface = 1
+
+
+def _tracker() -> ProgressTracker:
+    from similubot_yt_dlp.tracker import YtDlpProgressTracker
+
+    return YtDlpProgressTracker()
+
+
+@hookimpl
+def similubot_trackers() -> list[TrackerSpec]:
+    """The tracker `yt-dlp`, which `similubot watch` takes by the program's name."""
+    return [TrackerSpec("yt-dlp", "what yt-dlp prints", _tracker, ("yt-dlp", "youtube-dl"))]
