@@ -153,7 +153,7 @@ def test_an_ffmpeg_that_was_told_to_stop_early_is_no_success(
         os.kill(pid, signal.SIGTERM)
     conversion.join(30)
     assert isinstance(conversion.error, StageError)
-    assert "could not convert hours.wav to its end" in conversion.error.message
+    assert "was stopped from outside before hours.wav was converted" in conversion.error.message
     assert list(tmp_path.iterdir()) == []
 
 

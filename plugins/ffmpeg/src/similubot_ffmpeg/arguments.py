@@ -87,7 +87,38 @@ def convert(file: Path, bitrate: int | None, output: Path, *, final: bool) -> li
         *("-map", "0:a:0", "-vn", "-sn", "-dn"),
         *_tags("0"),
         *_codec(bitrate),
-        *(("-movflags", "+faststart") if final else ()),
+        *_index(final=final),
+        *("-f", "ipod", f"file:{output.absolute()}"),
+    ]
+
+
+def encode_part(file: Path, bitrate: int, cut: str, output: Path) -> list[str]:
+    """A part of the first sound track of `file`, cut by the filter `cut`, as bare AAC frames."""
+    return [
+        *source(file),
+        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", cut),
+        *_codec(bitrate),
+        *("-f", "adts", f"file:{output.absolute()}"),
+    ]
+
+
+def wrap(frames: Path, sample_rate: int, file: Path, output: Path, *, final: bool) -> list[str]:
+    """Bare AAC frames as an MPEG-4 file with the tags and chapters of `file`.
+
+    Args:
+        frames: What FFmpeg's encoder wrote in ADTS, whose first frame is the encoder's delay.
+        sample_rate: Hertz of the frames.
+        file: The source.
+        output: What is written.
+        final: Whether this is the last pass, which moves the index to the front.
+    """
+    return [
+        # ADTS has no place for the delay: beginning before 0, it is cut by the MPEG-4 file's edit
+        # list, as in a file that is encoded in one piece.
+        *("-itsoffset", f"{-1024 / sample_rate:.9f}", "-f", "aac"),
+        *("-i", f"file:{frames.absolute()}", *source(file)),
+        *("-map", "0:a:0", "-c", "copy", "-copypriorss", "1", *_tags("1"), "-map_chapters", "1"),
+        *_index(final=final),
         *("-f", "ipod", f"file:{output.absolute()}"),
     ]
 
@@ -116,6 +147,10 @@ def extract_cover(file: Path, stream: int, output: Path) -> list[str]:
 def _tags(source: str) -> tuple[str, ...]:
     # Ogg and Opus keep their tags with the stream; the container's own win where both are there.
     return "-map_metadata", source, "-map_metadata", f"{source}:s:a:0"
+
+
+def _index(*, final: bool) -> tuple[str, ...]:
+    return ("-movflags", "+faststart") if final else ()
 
 
 def _codec(bitrate: int | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments
 from similubot_ffmpeg.faults import broken_result, damaged, disk_is_full, failed, no_sound
 from similubot_ffmpeg.ogg import ogg_is_cut
+from similubot_ffmpeg.parts import cut, encode_parts, how_many
 from similubot_ffmpeg.plan import Plan, choose
 from similubot_ffmpeg.probe import MediaInfo, measure, probe
 from similubot_ffmpeg.runs import FFmpeg, Run, too_long
@@ -108,6 +109,19 @@ class Conversion:
 
     def _make(self, info: MediaInfo, plan: Plan, length: float | None) -> Path:
         """Copy or encode, add the cover, and check; returns the result."""
+        run, sound = self._in_parts(info, plan, length) or self._in_one(info, plan, length)
+        result = sound if info.cover is None else self._with_cover(sound, info.cover)
+        self._check_result(result, run)
+        self.summary = (
+            f"AAC, {'copied as it was' if plan.bitrate is None else f'{plan.bitrate} kb/s'}, "
+            f"{duration(run.out_time)}, {size(result.stat().st_size)}"
+            + ("; damaged places left out" if run.damage.errors else "")
+            + ("; without its cover art" if info.cover is not None and result == sound else "")
+        )
+        return result
+
+    def _in_one(self, info: MediaInfo, plan: Plan, length: float | None) -> tuple[Run, Path]:
+        """The sound, copied or encoded in one piece."""
         copies = plan.bitrate is None
         self.tracker.update(
             message="Copying the sound" if copies else f"Encoding at {plan.bitrate} kb/s"
@@ -123,15 +137,48 @@ class Conversion:
                 raise _CannotCopyError
             raise failed(self.name, run)
         self._check_whole(info, run)
-        result = sound if info.cover is None else self._with_cover(sound, info.cover)
-        self._check_result(result, run)
-        done = "copied as it was" if copies else f"{plan.bitrate} kb/s"
-        self.summary = (
-            f"AAC, {done}, {duration(run.out_time)}, {size(result.stat().st_size)}"
-            + ("; damaged places left out" if run.damage.errors else "")
-            + ("; without its cover art" if info.cover is not None and result == sound else "")
+        return run, sound
+
+    def _in_parts(
+        self, info: MediaInfo, plan: Plan, length: float | None
+    ) -> tuple[Run, Path] | None:
+        """The sound, encoded in parts at once; None where it is to be done in one piece."""
+        assert info.audio is not None
+        count = how_many(self.ffmpeg.settings.threads, length, info.audio)
+        rate = info.audio.sample_rate
+        if plan.bitrate is None or count == 1 or length is None or rate is None:
+            return None
+        self.tracker.update(message=f"Encoding at {plan.bitrate} kb/s in {count} parts")
+        run, frames = encode_parts(
+            self.ffmpeg,
+            self.file,
+            plan.bitrate,
+            cut(count, length, rate),
+            length,
+            rate,
+            self.work,
+            self.cancel,
+            on_reading=lambda reading: self.tracker.show(reading, length),
         )
-        return result
+        if run.returncode != 0:
+            raise failed(self.name, run)
+        try:
+            if frames is None:
+                raise StageError("The parts do not fit together.", detail=run.detail)
+            self._check_whole(info, run)
+        except StageError as error:
+            # Where time stamps jump, or the sound changes its kind on the way, parts may lack what
+            # one piece has; what is damaged is judged in one piece too.
+            logger.info("%s is encoded anew in one piece: %s", self.name, error.message)
+            return None
+        sound = self.work / "sound.m4a"
+        wrapped = self.ffmpeg.run(
+            arguments.wrap(frames, rate, self.file, sound, final=info.cover is None), self.cancel
+        )
+        frames.unlink()
+        if wrapped.returncode != 0:
+            raise failed(self.name, wrapped)
+        return run, sound
 
     def _with_cover(self, sound: Path, cover: int) -> Path:
         """The file with the cover art; `sound` itself when FFmpeg cannot put it in."""

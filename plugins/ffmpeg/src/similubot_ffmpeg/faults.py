@@ -18,6 +18,7 @@ _NO_ENCODER = re.compile(r"Unknown encoder '\w+'$|: Encoder not found$")
 _NO_INDEX = re.compile(r"\] moov atom not found$")
 _LOW_SCORE = re.compile(r"\] Format [\w,]+ detected only with low score of \d+, misdetection")
 _NOT_ALLOWED = re.compile(r"\] Format not on whitelist '")
+_STOPPED = re.compile(r"^Exiting normally, received signal (\d+)\.")
 _BAD_LAYOUT = re.compile(r"\] Unsupported channel layout")
 
 
@@ -68,12 +69,14 @@ def failed(name: str, run: Run) -> StageError:
         message = f"The sound of {name} has channels in an order that AAC does not know."
     elif run.returncode < 0:
         message = crashed(name, run)
+    elif _said(_STOPPED, run):
+        message = f"FFmpeg was stopped from outside before {name} was converted; try again."
     elif not run.out_time:
         message = f"{name} holds no sound that can be converted: it is damaged, or empty."
     else:
         message = (
-            f"FFmpeg could not convert {name} to its end; it stopped after "
-            f"{duration(run.out_time)}."
+            f"FFmpeg could not convert {name} to its end, only {_exact(run.out_time)} of it; it is "
+            "damaged, or this FFmpeg cannot read it."
         )
     return StageError(message, detail=run.detail)
 

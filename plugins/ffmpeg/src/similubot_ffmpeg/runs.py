@@ -166,7 +166,7 @@ class Watch:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without what makes FFmpeg colour its lines or write a report."""
+    """The environment of this process, without what makes FFmpeg colour lines or write a report."""
     unwanted = ("FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR")
     return {key: value for key, value in os.environ.items() if key not in unwanted}
 
