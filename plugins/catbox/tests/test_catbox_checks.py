@@ -89,8 +89,9 @@ def test_litterbox_has_its_own_limit(
     assert server.requests == ()
 
 
+@pytest.mark.parametrize(("name", "limit"), [("a.m4a", CATBOX_LIMIT), ("a.GIF", GIF_LIMIT)])
 def test_a_file_too_large_for_catbox_goes_to_litterbox_where_the_settings_allow_it(
-    server: CatboxProcess, tmp_path: Path
+    server: CatboxProcess, tmp_path: Path, name: str, limit: int
 ) -> None:
     settings = CatboxSettings(
         api_url=server.catbox_url,
@@ -99,7 +100,7 @@ def test_a_file_too_large_for_catbox_goes_to_litterbox_where_the_settings_allow_
         litterbox_when_too_large=True,
     )
     told: list[ProgressInfo] = []
-    file = sparse(tmp_path / "a.m4a", CATBOX_LIMIT + 1)
+    file = sparse(tmp_path / name, limit + 1)
     assert CatboxUploader(settings=settings).upload_with_progress(file, told.append)[0]
     assert server.requests[0].service == "litterbox"
     assert told[-1].operation == "Litterbox Upload"

@@ -163,17 +163,22 @@ def check_file(path: Path, service: Service) -> FileToSend:
             f"{service.name} refuses files that end in {one_line(extension)}; pack {name} into an "
             "archive, or send it another way."
         )
-    gif = extension == ".gif"
-    limit = service.gif_limit if gif else service.limit
-    if status.st_size > limit:
-        raise StageError(_too_large(name, status.st_size, limit, service, gif=gif))
+    if status.st_size > limit_for(path, service):
+        raise StageError(_too_large(path, status.st_size, service))
     return FileToSend(path, status.st_size, identity(status))
 
 
-def _too_large(name: str, bytes_: int, limit: int, service: Service, *, gif: bool) -> str:
-    kind = " for a GIF" if gif else ""
+def limit_for(path: Path, service: Service) -> int:
+    """Bytes that `service` takes of a file with that name at most."""
+    return service.gif_limit if path.suffix.lower() == ".gif" else service.limit
+
+
+def _too_large(path: Path, bytes_: int, service: Service) -> str:
+    limit = limit_for(path, service)
+    kind = " for a GIF" if limit == service.gif_limit != service.limit else ""
     elsewhere = limit < LITTERBOX_LIMIT and bytes_ <= LITTERBOX_LIMIT
     cure = "make it smaller, for instance with a lower bitrate"
     if elsewhere:
         cure += f", or use Litterbox, which takes {size(LITTERBOX_LIMIT)} for up to 72 hours"
+    name = one_line(path.name)
     return f"{name} ({size(bytes_)}) is over {service.name}'s limit{kind}, {size(limit)}: {cure}."

@@ -11,7 +11,7 @@ from similubot_catbox.answers import Failure, is_link_of, link_in, quoted, refus
 from similubot_catbox.attempts import Patience, try_until_done
 from similubot_catbox.body import MultipartBody
 from similubot_catbox.post import NoAnswerError, post
-from similubot_catbox.services import Service, catbox, check_file, litterbox
+from similubot_catbox.services import Service, catbox, check_file, limit_for, litterbox
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
 from similubot_catbox.tracker import UploadProgressTracker
 from similubot_core import (
@@ -65,7 +65,8 @@ class CatboxUploader:
             StageError: With the sentence for the user.
             Cancelled: The token was set.
         """
-        if self._settings.litterbox_when_too_large and _size_of(file) > self._service.limit:
+        too_large = _size_of(file) > limit_for(file, self._service)
+        if too_large and self._settings.litterbox_when_too_large:
             time = self._settings.litterbox_time
             note = f"Too large for Catbox, so it goes to Litterbox and is kept for {time}"
             return _upload(
