@@ -281,6 +281,16 @@ def test_a_busy_api_is_asked_again(
     assert run(downloader, link, tmp_path).read_bytes() == CONTENT
 
 
+def test_a_busy_api_is_told_before_it_is_asked_again(
+    server: LoopbackMega, downloader: MegaDownloader, link: str, tmp_path: Path
+) -> None:
+    server.fail_api(-18, times=1)
+    events: list[ProgressInfo] = []
+    downloader.run(link, StageContext(tmp_path, callbacks=(events.append,)))
+    told = "MEGA says that this file is temporarily unavailable; trying again…"
+    assert told in [event.message for event in events]
+
+
 def test_quota_at_the_api_is_told_with_the_time_left(
     server: LoopbackMega, downloader: MegaDownloader, link: str, tmp_path: Path
 ) -> None:

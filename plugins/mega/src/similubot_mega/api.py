@@ -98,6 +98,7 @@ class MegaApi:
         cancel: Obeyed by every wait.
         patience: Seconds.
         waits: The waits between tries.
+        tell: Called with a sentence for people before each further try.
         clock: Returns seconds that only grow.
     """
 
@@ -108,6 +109,7 @@ class MegaApi:
         cancel: CancelToken,
         patience: float,
         waits: Waits,
+        tell: Callable[[str], object] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport
@@ -115,6 +117,7 @@ class MegaApi:
         self._cancel = cancel
         self._patience = patience
         self._waits = waits
+        self._tell = tell
         self._clock = clock
         self._ids = itertools.count(random.randrange(1 << 31))  # noqa: S311  (no secret)
 
@@ -209,6 +212,7 @@ class MegaApi:
             if self._clock() + wait > deadline:
                 raise error
             logger.info("MEGA's API: %s Trying again in %.1f s.", error.detail or error, wait)
+            self._tell(f"{error.message.partition(';')[0]}; trying again…")
             self._cancel.wait(wait)
         raise AssertionError  # the loop has no end
 

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,9 +78,9 @@ class MegaDownloader:
             context.attach(MegaProgressTracker()) as tracker,
             self._transport(context) as transport,
         ):
-            api = self._api(transport, context.cancel)
-            tracker.update(message="Asking MEGA about the link…")
             link = parse_link(source)
+            tracker.update(message="Asking MEGA about the link…")
+            api = self._api(transport, context.cancel, lambda text: tracker.update(message=text))
             remote = self._find(api, link)
             try:
                 self._check_size(remote, context.folder)
@@ -128,7 +129,8 @@ class MegaDownloader:
         context = StageContext(Path(), CancelToken())
         try:
             with self._transport(context) as transport:
-                remote = self._find(self._api(transport, context.cancel), parse_link(url))
+                api = self._api(transport, context.cancel, logger.info)
+                remote = self._find(api, parse_link(url))
         except SimilubotError as error:
             return False, None, error.message
         except Exception as error:
@@ -153,9 +155,11 @@ class MegaDownloader:
     def _transport(self, context: StageContext) -> Transport:
         return Transport(context.cancel, self._settings.connections + 1)
 
-    def _api(self, transport: Transport, cancel: CancelToken) -> MegaApi:
-        settings = self._settings
-        return MegaApi(transport, settings.api_url, cancel, settings.stall_timeout, self._waits)
+    def _api(
+        self, transport: Transport, cancel: CancelToken, tell: Callable[[str], object]
+    ) -> MegaApi:
+        settings, waits = self._settings, self._waits
+        return MegaApi(transport, settings.api_url, cancel, settings.stall_timeout, waits, tell)
 
     def _find(self, api: MegaApi, link: MegaLink) -> RemoteFile:
         if not link.is_folder:
