@@ -101,6 +101,7 @@ def test_a_download_shows_what_mega_get_prints_and_brings_the_file(
     assert list(file.parent.iterdir()) == [file]
     assert events[0].status is ProgressStatus.STARTING
     assert (events[-1].status, events[-1].percentage) == (ProgressStatus.COMPLETED, 100.0)
+    assert (events[-1].current_size, events[-1].total_size) == (len(CONTENT), len(CONTENT))
     percentages = [event.percentage for event in events]
     assert percentages == sorted(percentages)
     printed = {event.details.get("printed") for event in events}

@@ -185,7 +185,7 @@ class MegaDownloader:
                 if backend == "megacmd" or error.ours:
                     raise
                 logger.warning("%s The embedded backend takes over. %s", error, error.detail)
-                tracker.update(message="MEGAcmd failed; downloading without it…")
+                tracker.update(message="MEGAcmd failed; downloading without it…", details={})
             else:
                 return
         part = target.with_name(target.name + ".part")
@@ -228,6 +228,7 @@ class MegaDownloader:
                 link, remote, own, tracker, cancel, self._settings.stall_timeout
             )
             file.replace(target)
+            tracker.transferred(remote.size, remote.size, message="")  # MEGAcmd counts whole KB
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
