@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import discord
@@ -13,7 +14,7 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_testkit.discord_server import LoopbackDiscord
+from similubot_testkit.discord_server import LoopbackDiscord, OptionValue
 
 INTENTS = discord.Intents.default()
 INTENTS.message_content = True
@@ -43,8 +44,8 @@ def make_bot() -> commands.Bot:
     async def echo(context: commands.Context[commands.Bot], *, text: str) -> None:
         await context.send(text)
 
-    @bot.hybrid_command(description="waits, then answers")
-    async def later(context: commands.Context[commands.Bot], text: str) -> None:
+    @bot.hybrid_command(description="waits, then answers")  # type: ignore[arg-type]
+    async def later(context: commands.Context[Any], text: str) -> None:
         await context.defer()
         await context.send(f"later {text}")
 
@@ -80,6 +81,11 @@ async def channel_of(bot: commands.Bot, server: LoopbackDiscord) -> discord.Text
     channel = bot.get_channel(server.channel.id)
     assert isinstance(channel, discord.TextChannel)
     return channel
+
+
+def answered(server: LoopbackDiscord) -> bool:
+    found = server.last_message(author=server.bot)
+    return found is not None and not found.loading
 
 
 async def test_a_prefix_command_is_answered(server: LoopbackDiscord, bot: commands.Bot) -> None:
@@ -135,10 +141,8 @@ async def test_a_slash_command_must_be_registered_first(
         server.slash("later", {"text": "x"})
     await bot.tree.sync()
     asked = server.slash("later", {"text": "x"})
-    answer = await server.until(
-        lambda: (m := server.last_message(author=server.bot)) and not m.loading and m
-    )
-    assert answer.content == "later x"
+    await server.until(lambda: answered(server))
+    assert server.messages(author=server.bot)[-1].content == "later x"
     assert server.interaction(asked.id).response_type == 5
 
 
@@ -147,7 +151,7 @@ async def test_slash_options_carry_people_and_files(
 ) -> None:
     await bot.tree.sync()
     ann = server.add_user("ann")
-    options = {"number": 3, "who": ann, "file": ("a.mp4", b"12345")}
+    options: dict[str, OptionValue] = {"number": 3, "who": ann, "file": ("a.mp4", b"12345")}
     server.slash("everything", options)
     answer = await server.until(lambda: server.last_message(author=server.bot))
     assert answer.content == "3 ann 5"
@@ -263,8 +267,8 @@ async def test_too_long_an_embed_is_named_by_its_path(
     channel = await channel_of(bot, server)
     with pytest.raises(discord.HTTPException, match=r"embeds.0.title"):
         await channel.send(embed=discord.Embed(title="x" * 257))
+    long = discord.Embed(description="x" * 4000)
     with pytest.raises(discord.HTTPException, match="6000"):
-        long = discord.Embed(description="x" * 4000)
         await channel.send(embeds=[long, long])
     with pytest.raises(discord.HTTPException) as empty:
         await channel.send("  ")
@@ -357,11 +361,12 @@ async def test_channels_can_be_hidden_read_only_and_deleted(
     server: LoopbackDiscord, bot: commands.Bot
 ) -> None:
     channel = await channel_of(bot, server)
-    for change, code in (
+    changes: list[tuple[Callable[[], None], int]] = [
         (lambda: server.set_access(server.channel, read_only=True), 50013),
         (lambda: server.set_access(server.channel, hidden=True), 50001),
         (lambda: server.delete_channel(server.channel), 10003),
-    ):
+    ]
+    for change, code in changes:
         change()
         with pytest.raises(discord.HTTPException) as refused:
             await channel.send("x")

@@ -1,8 +1,9 @@
-"""The one task that edits a message: the newest state wins, the last one always arrives."""
+"""The one editor of a message: the newest state wins, the last one always arrives."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -42,9 +43,10 @@ def interval_at(age: float, interval: float) -> float:
 class MessageEditor:
     """Edits one target with what `render` says, at most once an interval.
 
-    `wake` and `urge` may be called from any thread; they never block or raise. The task lives
-    only while there is something to show. It stops for good when the message is gone, the bot may
-    not edit it or the client is closed, and says so once in the log.
+    `wake` and `urge` may be called from any thread; they never block or raise. There is one task
+    at a time, and only while an edit is under way; between edits there is a timer. It stops for
+    good when the message is gone, the bot may not edit it or the client is closed, and says so
+    once in the log.
 
     Args:
         target: What is edited.
@@ -69,8 +71,9 @@ class MessageEditor:
         self._interval = interval
         self._loop = loop
         self._lane = lane_of(loop, target.channel_id)
+        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._urgent = asyncio.Event()
+        self._urgent = False
         self._urged_at = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -88,12 +91,12 @@ class MessageEditor:
         """There is something new to show."""
         if not self.woken:
             self.woken = True
-            self._post(self._start)
+            self._post(self._schedule)
 
     def urge(self) -> None:
         """There is something new that should not wait for the interval."""
         self.woken = True
-        self._post(self._start_urgently)
+        self._post(self._schedule_urgently)
 
     def _post(self, work: Callable[[], None]) -> None:
         if self.stopped:
@@ -105,56 +108,57 @@ class MessageEditor:
 
     # -- in the event loop ------------------------------------------------------------------
 
-    def _start_urgently(self) -> None:
+    def _schedule_urgently(self) -> None:
         if not self.woken:
             return  # it is in the frame that was made meanwhile
-        if not self._urgent.is_set():
+        if not self._urgent:
+            self._urgent = True
             self._urged_at = self._loop.time()
-        self._urgent.set()
-        self._start()
+        self._schedule()
 
-    def _start(self) -> None:
-        if self.stopped or self._closed or not self.woken:
+    def _schedule(self) -> None:
+        """Have the next edit begin when the interval is over, or earlier when urged."""
+        if not self.woken or self.stopped or self._closed or self._task is not None:
             return
-        if self._task is None or self._task.done():
-            self._idle.clear()
-            self._task = self._loop.create_task(self._run(), name=f"edit {self._target.name}")
-            _running.add(self._task)
-            self._task.add_done_callback(_running.discard)
+        self._idle.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        left = (self._next_urgent_at if self._urgent else self._next_at) - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._begin)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._timer = None
+        self._task = self._loop.create_task(self._run(), name=f"edit {self._target.name}")
+        self._task.add_done_callback(self._ended)
+        _running.add(self._task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        _running.discard(task)
+        self._task = None
+        self._schedule()
+        if not self._has_work():
+            self._idle.set()
+
+    def _has_work(self) -> bool:
+        return self._task is not None or self._timer is not None
 
     async def _run(self) -> None:
         try:
-            while self.woken and not self.stopped:
-                await self._until_due()
-                async with self._lane.turn(self._urgent.is_set):
-                    await self._show_newest()
+            async with self._lane.turn(lambda: self._urgent):
+                await self._show_newest()
         except Exception as error:  # noqa: BLE001  (a fault of ours is no fault of the job)
             self._stop(type(error).__name__, logging.ERROR, error=error)
-        finally:
-            self._idle.set()
 
     async def _show_newest(self) -> None:
-        urgent = self._urgent.is_set()
-        self._urgent.clear()
+        urgent, self._urgent = self._urgent, False
         self.woken = False
         frame = self._render()
         if not frame.same_as(self._shown):
             await self._show(frame, urgent=urgent)
-
-    async def _until_due(self) -> None:
-        """Wait for the interval's end; less when urged."""
-        while True:
-            due = self._next_urgent_at if self._urgent.is_set() else self._next_at
-            left = due - self._loop.time()
-            if left <= 0:
-                return
-            if self._urgent.is_set():
-                await asyncio.sleep(left)
-                continue
-            try:
-                await asyncio.wait_for(self._urgent.wait(), left)
-            except TimeoutError:
-                return
 
     async def _show(self, frame: Frame, *, urgent: bool) -> None:
         late = urgent and self._loop.time() - self._urged_at > LATE
@@ -210,8 +214,7 @@ class MessageEditor:
         """Try again in `delay` seconds, with what is newest then."""
         self._wait(delay)
         self.woken = True
-        if urgent:
-            self._urgent.set()
+        self._urgent = self._urgent or urgent
 
     def _wait(self, delay: float) -> None:
         now = self._loop.time()
@@ -235,9 +238,8 @@ class MessageEditor:
     async def settled(self) -> None:
         """Wait until all that is known is shown, or nothing can be shown any more."""
         while self.woken and not self.stopped and not self._closed:
-            self._start()
+            self._schedule()
             await self._idle.wait()
-            await asyncio.sleep(0)
 
     async def aclose(self, timeout: float = 10.0) -> bool:
         """Show what is newest, then edit no more. Call it before the client is closed.
@@ -248,17 +250,18 @@ class MessageEditor:
         Returns:
             Whether the newest state is on the message.
         """
-        if self.woken and not self.stopped and not self._closed:
-            self._start_urgently()
-        try:
+        if not self.stopped and not self._closed:
+            self._schedule_urgently()
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._idle.wait()
-        except TimeoutError:
-            pass
         shown = self._idle.is_set() and not self.woken and not self.stopped
         self._closed = True
         self.woken = True
-        if self._task is not None and not self._task.done():
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         return shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,7 +71,7 @@ def judge(error: Exception) -> Verdict:
     the client has `max_ratelimit_timeout`, KeyError for a 429 without `retry_after`.
     """
     if isinstance(error, discord.HTTPException):
-        if error.code == INVALID_WEBHOOK_TOKEN:
+        if error.code in (INVALID_WEBHOOK_TOKEN, UNKNOWN_WEBHOOK):
             return Verdict.MOVE
         if error.code == TOO_MANY_OLD_EDITS:
             return Verdict.SLOWER
@@ -132,7 +131,7 @@ class MessageTarget:
 
     def age(self) -> float:
         """Seconds since the message was sent."""
-        return time.time() - self._message.created_at.timestamp()
+        return (discord.utils.utcnow() - self._message.created_at).total_seconds()
 
     async def show(self, frame: Frame) -> None:
         """Edit the message."""

@@ -37,6 +37,7 @@ __all__ = [
     "Interaction",
     "LoopbackDiscord",
     "Message",
+    "OptionValue",
     "Request",
     "Role",
     "User",
