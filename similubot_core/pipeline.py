@@ -138,7 +138,8 @@ def run_job(
     Args:
         job: What to do.
         cancel: Ends it within 2 seconds when set, from any thread.
-        callbacks: Told of the progress of every stage.
+        callbacks: Told of the progress of every stage: each change of status at once, and 20
+            states a second otherwise.
         folder: Where the job's own folder is made; None is beside the output, or the system's
             temporary folder when the result is uploaded.
         resume_in: The job's own folder itself, made when missing. It stays, so that the same job
@@ -157,12 +158,12 @@ def run_job(
         cancel = cancel or CancelToken()
         file = _download(job, own, cancel, callbacks)
         cancel.raise_if_cancelled()
-        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks)
+        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks, paced=True)
         converted = _own_file(job.converter.run(file, job.request, context), context, "converter")
         cancel.raise_if_cancelled()
         size = converted.stat().st_size
         if job.uploader is not None:
-            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
+            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks, paced=True)
             result = job.uploader.run(converted, context)
         else:
             result = str(_keep(converted, job))
@@ -185,7 +186,7 @@ def _download(
         unfinished.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(own, error) from error
-    context = StageContext(unfinished, cancel, callbacks)
+    context = StageContext(unfinished, cancel, callbacks, paced=True)
     file = _own_file(job.downloader.run(job.source, context), context, "downloader")
     whole.mkdir(exist_ok=True)
     return file.replace(whole / file.name)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType, TracebackType
 from typing import Literal, Self
 
+from similubot_core import ticker
 from similubot_core.delivery import Delivery
 from similubot_core.errors import Cancelled, SimilubotError
 
@@ -118,36 +119,61 @@ class ProgressTracker(ABC):
 
     def __init__(self, operation: str) -> None:
         self._lock = threading.RLock()
-        self._deliveries: tuple[Delivery[ProgressInfo], ...] = ()
+        self._direct: tuple[Delivery[ProgressInfo], ...] = ()
+        self._paced: tuple[Delivery[ProgressInfo], ...] = ()
         self._started = False
         self._info = ProgressInfo(operation, ProgressStatus.STARTING, details=_NOTHING)
+        # A size alone, the update of every block of a transfer, is only stored when nobody has to
+        # be told of it at once; `_fold` makes a state of it when one is wanted.
+        self._size_alone_is_stored = False
+        self._stored_size: int | None = None
+        self._folded_size: int | None = None
+        self._tick_is_asked = False
+        self._wants_tick = False  # whether the next update is to ask for one
+        self._ticked: ProgressInfo | None = None
 
     @property
     def operation(self) -> str:
         """The operation's name for people."""
         return self._info.operation
 
-    def add_callback(self, callback: ProgressCallback) -> None:
+    def add_callback(self, callback: ProgressCallback, *, paced: bool = False) -> None:
         """Have `callback` told of every change of status and the newest state otherwise.
 
         It runs in the thread that updates the tracker. One that is seen to be slow (over 50 ms) is
         moved to a thread of its own, where it gets the newest state. One that raises is logged.
         Added twice, it is still told once.
+
+        Args:
+            callback: Gets the states.
+            paced: Whether 20 states a second are enough while the operation is in progress. They
+                come from a thread of the core's, and an update costs the work next to nothing. It
+                is how a job tells its sinks.
         """
         with self._lock:
-            if all(delivery.callback != callback for delivery in self._deliveries):
-                self._deliveries = (*self._deliveries, Delivery(callback))
+            if any(d.callback == callback for d in (*self._direct, *self._paced)):
+                return
+            if paced:
+                self._paced = (*self._paced, Delivery(callback))
+            else:
+                self._direct = (*self._direct, Delivery(callback))
+            self._choose_path()
 
     def remove_callback(self, callback: ProgressCallback) -> None:
         """Tell `callback` nothing more. One that was never added is no error."""
         with self._lock:
-            for delivery in self._deliveries:
+            for delivery in (*self._direct, *self._paced):
                 if delivery.callback == callback:
                     delivery.stop()
-            self._deliveries = tuple(d for d in self._deliveries if d.callback != callback)
+            self._direct = tuple(d for d in self._direct if d.callback != callback)
+            self._paced = tuple(d for d in self._paced if d.callback != callback)
+            self._choose_path()
 
     def get_current_progress(self) -> ProgressInfo:
         """The newest state. Before `start` it is STARTING with nothing known."""
+        if self._stored_size is not self._folded_size:
+            with self._lock:
+                self._fold()
         return self._info
 
     def start(self, message: str = "") -> None:
@@ -183,8 +209,22 @@ class ProgressTracker(ABC):
 
         A number that cannot be (NaN, infinite, negative) counts as unknown.
         """
+        if (
+            self._size_alone_is_stored
+            and percentage is None
+            and total_size is KEEP
+            and speed is KEEP
+            and eta is KEEP
+            and message is None
+            and details is None
+        ):
+            self._stored_size = current_size
+            if self._wants_tick:
+                self._ask_for_tick()
+            return
         self.start()
         with self._lock:
+            self._fold()
             last = self._info
             if last.status.is_final:
                 return
@@ -206,6 +246,7 @@ class ProgressTracker(ABC):
                 ),
                 keep=last.status is not ProgressStatus.IN_PROGRESS,
             )
+            self._choose_path()
         self._flush()
 
     def complete(self, message: str = "") -> None:
@@ -253,6 +294,8 @@ class ProgressTracker(ABC):
     def _end(self, status: ProgressStatus, message: str) -> None:
         self.start()
         with self._lock:
+            self._size_alone_is_stored = False
+            self._fold()
             last = self._info
             if last.status.is_final:
                 return
@@ -277,12 +320,64 @@ class ProgressTracker(ABC):
     def _set(self, info: ProgressInfo, *, keep: bool) -> None:
         """Store the state and queue it in order; called under the lock, so it calls nobody."""
         self._info = info
-        for delivery in self._deliveries:
+        for delivery in self._direct:
             delivery.put(info, keep=keep)
+        if keep:
+            for delivery in self._paced:
+                delivery.put(info, keep=True)
+        elif self._wants_tick:
+            self._ask_for_tick()
 
     def _flush(self) -> None:
-        for delivery in self._deliveries:
+        for delivery in self._direct:
             delivery.flush()
+        for delivery in self._paced:
+            delivery.flush()
+
+    def _choose_path(self) -> None:
+        """Decide, under the lock, whether a size alone may be stored, and whether ticks are due."""
+        self._fold()
+        in_progress = self._info.status is ProgressStatus.IN_PROGRESS
+        self._size_alone_is_stored = in_progress and not self._direct
+        self._wants_tick = bool(self._paced) and not self._tick_is_asked
+
+    def _ask_for_tick(self) -> None:
+        # Two threads may both get here; a tick too many has no news, and tells nothing.
+        self._wants_tick = False
+        self._tick_is_asked = True
+        ticker.shared.call_soon(self._tick)
+
+    def _fold(self) -> None:
+        """Make a state of the size that was stored last; called under the lock."""
+        size = self._stored_size
+        if size is self._folded_size:
+            return
+        self._folded_size = size
+        last = self._info
+        if size is None or last.status is not ProgressStatus.IN_PROGRESS:
+            return
+        current = _size(size)
+        share = (
+            100.0 * current / last.total_size if current is not None and last.total_size else None
+        )
+        self._info = replace(
+            last,
+            percentage=_percentage(share, last.percentage),
+            current_size=current,
+            timestamp=time.time(),
+        )
+
+    def _tick(self) -> None:
+        """Tell the paced callbacks the newest state; runs in the ticker's thread."""
+        with self._lock:
+            self._tick_is_asked = False
+            self._choose_path()
+            if self._info is self._ticked or self._info.status is not ProgressStatus.IN_PROGRESS:
+                return
+            self._ticked = self._info
+            for delivery in self._paced:
+                delivery.put(self._info, keep=False)
+        self._flush()
 
 
 def _for_json(value: object) -> object:

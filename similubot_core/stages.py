@@ -19,16 +19,18 @@ class StageContext:
         folder: A folder of the job's own: the stage writes nowhere else. The job removes it.
         cancel: The job's cancel token; obeyed within 2 seconds.
         callbacks: Who is to be told of the progress; `attach` sees to it.
+        paced: Whether 20 states a second are enough for them, as they are for a job's sinks.
     """
 
     folder: Path
     cancel: CancelToken = field(default_factory=CancelToken)
     callbacks: tuple[ProgressCallback, ...] = ()
+    paced: bool = False
 
     def attach(self, tracker: TrackerT) -> TrackerT:
         """Have `tracker` tell this job's callbacks; returns it, for ``with context.attach(…)``."""
         for callback in self.callbacks:
-            tracker.add_callback(callback)
+            tracker.add_callback(callback, paced=self.paced)
         return tracker
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from similubot_bot.attachment import AttachmentProgressTracker
 from similubot_catbox import UploadProgressTracker
 from similubot_ffmpeg import FFmpegProgressTracker
 from similubot_testkit.rules import assert_tracker_keeps_the_rules
@@ -42,16 +43,16 @@ def test_a_registered_tracker_keeps_the_rules(spec: TrackerSpec) -> None:
     assert_tracker_keeps_the_rules(spec.factory, SAMPLES.get(spec.name, ()))
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: UploadProgressTracker("Catbox", 1000),
-        lambda: UploadProgressTracker("Catbox"),
-        lambda: CopyProgressTracker(1000),
-        lambda: FFmpegProgressTracker(600.0),
-    ],
-    ids=["upload", "upload of unknown size", "copy", "ffmpeg of known duration"],
-)
+OTHERS: dict[str, Callable[[], ProgressTracker]] = {
+    "upload": lambda: UploadProgressTracker("Catbox", 1000),
+    "upload of unknown size": lambda: UploadProgressTracker("Catbox"),
+    "copy": lambda: CopyProgressTracker(1000),
+    "ffmpeg of known duration": lambda: FFmpegProgressTracker(600.0),
+    "attachment": AttachmentProgressTracker,
+}
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS)
 def test_a_tracker_that_counts_keeps_the_rules(make: Callable[[], ProgressTracker]) -> None:
     assert_tracker_keeps_the_rules(make)
 
@@ -66,6 +67,6 @@ def test_no_plugin_in_the_house_has_a_tracker_that_is_not_checked() -> None:
         for line in source.read_text(encoding="utf-8").splitlines()
         if line.startswith("class ") and "(ProgressTracker)" in line
     }
-    checked = {type(spec.factory()).__name__ for spec in INSTALLED}
-    checked |= {"UploadProgressTracker", "CopyProgressTracker", "FFmpegProgressTracker"}
+    makers = [*(spec.factory for spec in INSTALLED), *OTHERS.values()]
+    checked = {type(make()).__name__ for make in makers}
     assert classes <= checked

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     tracker = choose_tracker(context, arguments.tracker, program)
     with ExitStack() as stack:
         for sink in open_sinks(stack, context, arguments.sink or (), program):
-            tracker.add_callback(sink.show)
+            tracker.add_callback(sink.show, paced=True)
         output = _Output(tracker)
         with tracker:
             status = run_watched(command, pty=arguments.pty, on_bytes=output.take)
