@@ -192,10 +192,11 @@ def _call_hooks(
         raise PluginError(
             "It implements no hook; mark its functions with `from similubot_core import hookimpl`."
         )
-    # One plugin can implement a hook several times, under names of its own.
+    # One plugin can implement a hook several times, under names of its own; pluggy before 1.6 then
+    # names the caller as often.
     return tuple(
         spec
-        for caller in callers
+        for caller in dict.fromkeys(callers)
         for implementation in caller.get_hookimpls()
         if implementation.plugin is plugin
         for spec in _call_hook(caller.name, implementation, hooks)
