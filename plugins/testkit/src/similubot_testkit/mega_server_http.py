@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import struct
-import termios
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from similubot_testkit.mega_server_faults import DataFault
 
 _SLICE = 1024 * 1024
+_SIOCOUTQNSD = 0x894B  # Linux: bytes in the send queue that were not sent yet
 _PACE = 0.02  # seconds between two slices when there is a limit
 _LONGEST_BODY = 1024 * 1024
 _DATA_PATH = re.compile(r"/dl/([\w-]+)(?:/(\d+)(?:-(\d*))?)?")
@@ -184,15 +184,18 @@ class _Handler(BaseHTTPRequestHandler):
                 pass
 
     def _cut(self) -> int:
-        """Cut the connection by RST; return how many bytes the other side had not taken yet."""
+        """Cut the connection by RST; return how many bytes were never put on the wire."""
         with contextlib.suppress(OSError):
-            waiting = fcntl.ioctl(self.connection.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+            unsent = 0
+            with contextlib.suppress(OSError):
+                answer = fcntl.ioctl(self.connection.fileno(), _SIOCOUTQNSD, b"\0" * 4)
+                unsent = int(struct.unpack("i", answer)[0])
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.rfile.close()
             self.wfile.close()
             self.connection.close()
-            return int(struct.unpack("i", waiting)[0])
+            return unsent
         return 0
 
     def _reply(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
