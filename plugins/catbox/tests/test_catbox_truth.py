@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,20 @@ from similubot_core import ProgressInfo, ProgressStatus
 MIB = 1 << 20
 
 
+@pytest.fixture(scope="module")
+def prompt_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CatboxProcess]:
+    """One whose system holds back 1 MiB or so: what lies there unread, no client can see."""
+    folder = tmp_path_factory.mktemp("prompt")
+    with CatboxProcess(folder, receive_buffer=MIB) as running:
+        yield running
+
+
 @pytest.mark.parametrize("rate", [1_000_000, 10_000_000, 100_000_000])
 def test_bytes_shown_are_never_4_mib_ahead_of_what_the_server_has_read(
-    server: CatboxProcess, settings: CatboxSettings, tmp_path: Path, rate: int
+    prompt_server: CatboxProcess, tmp_path: Path, rate: int
 ) -> None:
+    server = prompt_server
+    settings = CatboxSettings(api_url=server.catbox_url)
     file = tmp_path / "a.bin"
     with file.open("wb") as out:
         out.truncate(min(max(rate * 3, 6_000_000), 150_000_000))

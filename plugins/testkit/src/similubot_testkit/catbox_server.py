@@ -64,6 +64,8 @@ class LoopbackCatbox:
         folder: Where the files go; made when missing. They stay there after the server's end.
         certificate: Paths of a PEM certificate chain and its key; with it the server speaks TLS.
         parse: False drops each body unread by any parser, to measure a client's throughput.
+        receive_buffer: Bytes that the system takes in for the server before it reads them, about;
+            None is the system's choice, which grows by many MB when the server gets no time.
         on_read: Called with the number of body bytes read in all, after each read.
     """
 
@@ -73,6 +75,7 @@ class LoopbackCatbox:
         *,
         certificate: tuple[Path, Path] | None = None,
         parse: bool = True,
+        receive_buffer: int | None = None,
         on_read: Callable[[int], None] | None = None,
     ) -> None:
         self.folder = Path(folder)
@@ -84,6 +87,8 @@ class LoopbackCatbox:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if receive_buffer is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._port: int = self._listener.getsockname()[1]
         self._changed = threading.Condition()
         self._ended = threading.Event()

@@ -46,6 +46,7 @@ class CatboxProcess:
         folder: Where the files go; made when missing.
         certificate: Paths of a PEM certificate chain and its key; with it the server speaks TLS.
         parse: False drops each body unread by any parser, to measure a client's throughput.
+        receive_buffer: As for `LoopbackCatbox`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class CatboxProcess:
         *,
         certificate: tuple[Path, Path] | None = None,
         parse: bool = True,
+        receive_buffer: int | None = None,
     ) -> None:
         self._counter_file = tempfile.NamedTemporaryFile(prefix="similubot-counter-")  # noqa: SIM115
         self._counter_file.write(bytes(_COUNTER_BYTES))
@@ -65,6 +67,8 @@ class CatboxProcess:
             argv += ["--certificate", *map(str, certificate)]
         if not parse:
             argv.append("--drop")
+        if receive_buffer is not None:
+            argv += ["--receive-buffer", str(receive_buffer)]
         self._argv = argv
         self._lock = threading.Lock()
 
@@ -153,6 +157,7 @@ def main() -> None:
     parser.add_argument("--counter", type=Path, required=True)
     parser.add_argument("--certificate", type=Path, nargs=2)
     parser.add_argument("--drop", action="store_true")
+    parser.add_argument("--receive-buffer", type=int)
     arguments = parser.parse_args()
     with arguments.counter.open("r+b") as file:
         counter = mmap.mmap(file.fileno(), _COUNTER_BYTES)
@@ -164,6 +169,7 @@ def main() -> None:
         arguments.folder,
         certificate=tuple(arguments.certificate) if arguments.certificate else None,
         parse=not arguments.drop,
+        receive_buffer=arguments.receive_buffer,
         on_read=count,
     )
     out = sys.stdout.buffer
