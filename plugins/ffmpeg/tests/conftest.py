@@ -59,12 +59,12 @@ def maker() -> Path:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory, maker: Path) -> Callable[[str], Path]:
-    """A file of 12 seconds for each shape of `SHAPES`, made when it is first asked for."""
+    """A file of 8 seconds for each shape of `SHAPES`, made when it is first asked for."""
     made: dict[str, Path] = {}
 
     def shape(name: str) -> Path:
         if name not in made:
-            made[name] = SHAPES[name](tmp_path_factory.mktemp("media"), 12.0, maker)
+            made[name] = SHAPES[name](tmp_path_factory.mktemp("media"), 8.0, maker)
         return made[name]
 
     return shape
@@ -75,6 +75,14 @@ def converter(ffmpeg: Path, tmp_path: Path) -> AudioConverter:
     """A converter that runs the FFmpeg of this turn and writes into the test's own folder."""
     return AudioConverter(
         temp_dir=tmp_path / "results", settings=FFmpegSettings(program=str(ffmpeg))
+    )
+
+
+@pytest.fixture
+def newest(maker: Path, tmp_path: Path) -> AudioConverter:
+    """The same with the newest FFmpeg only, for what does not depend on the version."""
+    return AudioConverter(
+        temp_dir=tmp_path / "results", settings=FFmpegSettings(program=str(maker))
     )
 
 

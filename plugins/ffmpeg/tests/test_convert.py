@@ -21,7 +21,7 @@ from similubot_core import (
 
 Shapes = Callable[[str], Path]
 Decoded = Callable[[Path], float]
-LENGTH = 12.0
+LENGTH = 8.0
 PADDING = 0.1
 """Seconds that encoders add at the ends."""
 
@@ -48,11 +48,11 @@ def test_each_shape_becomes_playable_aac_of_the_right_length(
 
 
 def test_a_job_gets_its_result_in_its_own_folder(
-    shapes: Shapes, converter: AudioConverter, tmp_path: Path
+    shapes: Shapes, newest: AudioConverter, tmp_path: Path
 ) -> None:
     seen: list[ProgressInfo] = []
     context = StageContext(tmp_path, callbacks=(seen.append,))
-    result = converter.run(shapes("mp3 with art"), ConversionRequest(bitrate=96), context)
+    result = newest.run(shapes("mp3 with art"), ConversionRequest(bitrate=96), context)
     assert result == tmp_path / "art.m4a"
     assert_progress_keeps_the_rules(seen)
 
@@ -73,50 +73,50 @@ def test_a_job_gets_its_result_in_its_own_folder(
     ],
 )
 def test_any_name_is_just_a_name(
-    name: str, shapes: Shapes, converter: AudioConverter, tmp_path: Path
+    name: str, shapes: Shapes, newest: AudioConverter, tmp_path: Path
 ) -> None:
     source = tmp_path / name
     shutil.copy(shapes("flac"), source)
-    ok, path, error = converter.convert_to_aac(source)
+    ok, path, error = newest.convert_to_aac(source)
     assert (ok, error) == (True, None)
     assert Path(path or "").stem == source.stem[:240]
     assert Path(path or "").is_file()
 
 
 def test_an_output_file_is_used_and_nothing_else_is_left_beside_it(
-    shapes: Shapes, converter: AudioConverter, tmp_path: Path
+    shapes: Shapes, newest: AudioConverter, tmp_path: Path
 ) -> None:
     target = tmp_path / "here" / "result.m4a"
     target.parent.mkdir()
-    assert converter.convert_to_aac(shapes("wav"), 64, target) == (True, str(target), None)
+    assert newest.convert_to_aac(shapes("wav"), 64, target) == (True, str(target), None)
     assert names_in(target.parent) == ["result.m4a"]
-    assert not converter.temp_dir.exists()
+    assert not newest.temp_dir.exists()
 
 
 def test_an_output_that_exists_is_never_written_over(
-    shapes: Shapes, converter: AudioConverter, tmp_path: Path
+    shapes: Shapes, newest: AudioConverter, tmp_path: Path
 ) -> None:
     target = tmp_path / "there.m4a"
     target.write_bytes(b"mine")
-    ok, path, error = converter.convert_to_aac(shapes("wav"), output_file=target)
+    ok, path, error = newest.convert_to_aac(shapes("wav"), output_file=target)
     assert (ok, path) == (False, None)
     assert "is there already" in (error or "")
     assert target.read_bytes() == b"mine"
     assert names_in(tmp_path) == ["there.m4a"]
 
 
-def test_a_name_that_is_taken_gets_a_number(shapes: Shapes, converter: AudioConverter) -> None:
-    names = [Path(converter.convert_to_aac(shapes("wav"))[1] or "").name for _ in range(3)]
+def test_a_name_that_is_taken_gets_a_number(shapes: Shapes, newest: AudioConverter) -> None:
+    names = [Path(newest.convert_to_aac(shapes("wav"))[1] or "").name for _ in range(3)]
     assert names == ["sound.m4a", "sound (2).m4a", "sound (3).m4a"]
 
 
 def test_the_environment_changes_nothing(
-    shapes: Shapes, converter: AudioConverter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shapes: Shapes, newest: AudioConverter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AV_LOG_FORCE_COLOR", "1")
     monkeypatch.setenv("FFREPORT", "file=report.log:level=32")
-    assert converter.convert_to_aac(shapes("mp3 with art"))[0]
+    assert newest.convert_to_aac(shapes("mp3 with art"))[0]
     assert names_in(tmp_path) == ["results"]
 
 
@@ -154,10 +154,8 @@ def test_media_info_says_what_is_in_a_file(shapes: Shapes, converter: AudioConve
     assert adts.estimated
 
 
-def test_media_info_of_what_is_none_is_a_sentence(
-    converter: AudioConverter, tmp_path: Path
-) -> None:
-    ok, info, error = converter.get_media_info(tmp_path / "not there.mp3")
+def test_media_info_of_what_is_none_is_a_sentence(newest: AudioConverter, tmp_path: Path) -> None:
+    ok, info, error = newest.get_media_info(tmp_path / "not there.mp3")
     assert (ok, info, error) == (False, None, "There is no file not there.mp3.")
 
 
@@ -195,10 +193,10 @@ def test_sound_of_5_1_stays_5_1(shapes: Shapes, converter: AudioConverter) -> No
 
 
 def test_a_bitrate_that_cannot_be_costs_nothing(
-    shapes: Shapes, converter: AudioConverter, tmp_path: Path
+    shapes: Shapes, newest: AudioConverter, tmp_path: Path
 ) -> None:
     for bitrate in (0, -1, 31, 513, 128.5, "abc", True):
-        ok, path, error = converter.convert_to_aac(
+        ok, path, error = newest.convert_to_aac(
             shapes("wav"),
             bitrate,  # type: ignore[arg-type]
             tmp_path / "x.m4a",
@@ -208,13 +206,11 @@ def test_a_bitrate_that_cannot_be_costs_nothing(
     assert names_in(tmp_path) == []
 
 
-def test_a_failed_job_raises_and_is_told_as_failed(
-    converter: AudioConverter, tmp_path: Path
-) -> None:
+def test_a_failed_job_raises_and_is_told_as_failed(newest: AudioConverter, tmp_path: Path) -> None:
     seen: list[ProgressInfo] = []
     context = StageContext(tmp_path, callbacks=(seen.append,))
     with pytest.raises(StageError, match=r"There is no file nope\.mp3"):
-        converter.run(tmp_path / "nope.mp3", ConversionRequest(), context)
+        newest.run(tmp_path / "nope.mp3", ConversionRequest(), context)
     assert_progress_keeps_the_rules(seen)
     assert (seen[-1].status, seen[-1].message) == (
         ProgressStatus.FAILED,

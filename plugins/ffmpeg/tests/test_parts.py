@@ -20,7 +20,7 @@ from similubot_core import ProgressInfo, ProgressStatus
 
 RATE = 44_100
 STEREO = AudioTrack("mp3", RATE, "stereo", 192)
-LENGTH = 170.0
+LENGTH = 120.0
 
 
 def test_it_is_done_only_where_it_pays() -> None:
@@ -153,7 +153,7 @@ def test_sound_that_ends_within_the_first_part_is_converted_whole(
     video = tmp_path / "mostly silent.mp4"
     run_ffmpeg(
         maker,
-        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=1:d=300", "-f", "lavfi", "-i", "sine=d=20"),
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=1:d=200", "-f", "lavfi", "-i", "sine=d=20"),
         *("-ac", "2", "-c:v", "mpeg4", "-c:a", "aac", "-b:a", "200k", str(video)),
     )
     monkeypatch.setattr(parts, "SHORTEST_PART", 100.0)
@@ -169,10 +169,10 @@ def test_sound_of_which_the_parts_lack_something_is_encoded_in_one_piece(
     gap = tmp_path / "gap.mka"
     run_ffmpeg(
         maker,
-        *("-f", "lavfi", "-i", "sine=d=120", "-ac", "2", "-af", "asetpts=PTS+gt(T\\,60)*60/TB"),
+        *("-f", "lavfi", "-i", "sine=d=80", "-ac", "2", "-af", "asetpts=PTS+gt(T\\,40)*60/TB"),
         *("-c:a", "flac", str(gap)),
     )
-    monkeypatch.setattr(parts, "SHORTEST_PART", 80.0)
+    monkeypatch.setattr(parts, "SHORTEST_PART", 70.0)
     _, seen = in_parts(maker, 2, gap, tmp_path)
     messages = list(dict.fromkeys(info.message for info in seen))
     assert messages[-3:-1] == ["Encoding at 128 kb/s in 2 parts", "Encoding at 128 kb/s"]

@@ -132,7 +132,8 @@ class Conversion:
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
-        if run.returncode != 0 or not run.out_time:
+        # 5.1.9 ends with 0 where the disk is full only when the index is written.
+        if run.returncode != 0 or not run.out_time or disk_is_full(run):
             if copies and not disk_is_full(run):
                 raise _CannotCopyError
             raise failed(self.name, run)
@@ -160,7 +161,7 @@ class Conversion:
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
-        if run.returncode != 0:
+        if run.returncode != 0 or disk_is_full(run):
             raise failed(self.name, run)
         try:
             if frames is None:
@@ -176,7 +177,7 @@ class Conversion:
             arguments.wrap(frames, rate, self.file, sound, final=info.cover is None), self.cancel
         )
         frames.unlink()
-        if wrapped.returncode != 0:
+        if wrapped.returncode != 0 or disk_is_full(wrapped):
             raise failed(self.name, wrapped)
         return run, sound
 
@@ -184,10 +185,10 @@ class Conversion:
         """The file with the cover art; `sound` itself when FFmpeg cannot put it in."""
         result = self.work / "result.m4a"
         run = self.ffmpeg.run(arguments.add_cover(sound, self.file, cover, result), self.cancel)
-        if run.returncode == 0:
-            return result
         if disk_is_full(run):
             raise failed(self.name, run)
+        if run.returncode == 0:
+            return result
         logger.warning("%s: its cover art cannot be kept: %s", self.name, run.detail)
         return sound
 
@@ -215,7 +216,10 @@ class Conversion:
     def _check_result(self, result: Path, run: Run) -> None:
         """Raise unless the result is an AAC track of the length that FFmpeg said it wrote."""
         said = run.out_time or 0.0
-        info = probe(self.ffmpeg, result, "The result", self.cancel)
+        try:
+            info = probe(self.ffmpeg, result, "The result", self.cancel)
+        except StageError as error:
+            raise broken_result(self.name, "it cannot be read", run) from error
         if info.audio is None or info.audio.codec != "aac" or info.duration is None:
             raise broken_result(self.name, "it has no AAC track", run)
         if abs(info.duration - said) > tolerance(said):
