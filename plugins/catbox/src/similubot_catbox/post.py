@@ -18,6 +18,7 @@ from similubot_catbox.body import MultipartBody
 from similubot_catbox.wire import Wire, WireAdapter
 from similubot_core import CancelToken, SimilubotError
 
+_USER_AGENT = f"similubot-catbox/{importlib.metadata.version('similubot-catbox')}"
 _TICK_SECONDS = 0.1
 _MOST_ANSWER_BYTES = 65_536
 _READ_SECONDS = 2.0
@@ -194,7 +195,6 @@ class _Exchange(threading.Thread):
             self.over.set()
 
     def _post(self) -> Answer:
-        version = importlib.metadata.version("similubot-catbox")
         with requests.Session() as session:
             adapter = WireAdapter(self._wire)
             session.mount("https://", adapter)
@@ -204,7 +204,7 @@ class _Exchange(threading.Thread):
                 # Its blocks go to the socket as they are, which takes any buffer.
                 data=cast("Iterable[bytes]", self._body),
                 headers={
-                    "User-Agent": f"similubot-catbox/{version}",
+                    "User-Agent": _USER_AGENT,
                     "Content-Type": self._body.content_type,
                     "Accept-Encoding": "identity",
                     "Connection": "close",
