@@ -199,7 +199,8 @@ class CommandSpec:
         configure: Adds its arguments to an `argparse` parser; called only when it is typed.
         run: Does it; returns the exit status (0 done, 1 failed, 2 wrong usage, 130 cancelled).
             A `SimilubotError` becomes one line on stderr and status 1, a `UsageError` status 2.
-        settings: The dataclass of its table in similubot.toml; None is no settings.
+        settings: A function that imports and returns the dataclass of its table in
+            similubot.toml, so that ``similubot --help`` need not; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
     """
 
@@ -207,7 +208,7 @@ class CommandSpec:
     summary: str
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, CommandContext], int]
-    settings: type[SettingsTable] | None = None
+    settings: Callable[[], type[SettingsTable]] | None = None
     check: CheckFunction | None = None
 
 
@@ -277,8 +278,12 @@ class Plugins:
 
     def schemas(self) -> tuple[type[SettingsTable], ...]:
         """The settings tables that the descriptors name, each once."""
-        found = (spec.settings for spec in self.specs if not isinstance(spec, TrackerSpec))
-        return tuple(dict.fromkeys(schema for schema in found if schema is not None))
+        found: dict[type[SettingsTable], None] = {}
+        for spec in self.specs:
+            if isinstance(spec, TrackerSpec) or spec.settings is None:
+                continue
+            found[spec.settings() if isinstance(spec, CommandSpec) else spec.settings] = None
+        return tuple(found)
 
 
 WORDS: Mapping[type, str] = {

@@ -2,8 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from similubot_core import Check, CommandContext, CommandSpec, Settings, hookimpl
+
+if TYPE_CHECKING:
+    from similubot_bot.settings import BotSettings
 
 __version__ = "0.1.0"
 
@@ -20,6 +24,12 @@ def _run(arguments: argparse.Namespace, context: CommandContext) -> int:
     return run(arguments, context)
 
 
+def _settings() -> "type[BotSettings]":
+    from similubot_bot.settings import BotSettings
+
+    return BotSettings
+
+
 def _check(settings: Settings) -> Sequence[Check]:
     from similubot_bot.checks import bot_checks
 
@@ -29,15 +39,13 @@ def _check(settings: Settings) -> Sequence[Check]:
 @hookimpl
 def similubot_commands() -> list[CommandSpec]:
     """The command `similubot bot`."""
-    from similubot_bot.settings import BotSettings
-
     return [
         CommandSpec(
             "bot",
             "run the Discord bot",
             _configure,
             _run,
-            settings=BotSettings,
+            settings=_settings,
             check=_check,
         )
     ]
