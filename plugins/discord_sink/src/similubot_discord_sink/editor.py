@@ -99,7 +99,7 @@ class MessageEditor:
         self._post(self._schedule_urgently)
 
     def _post(self, work: Callable[[], None]) -> None:
-        if self.stopped:
+        if self.stopped or self._closed:
             return
         try:
             self._loop.call_soon_threadsafe(work)
@@ -225,15 +225,13 @@ class MessageEditor:
         if self.stopped:
             return
         self.stopped = why
-        self.woken = True  # so that callbacks do not even try
-        if not self._closed:
-            log.log(
-                level,
-                "The progress in %s is shown no more: %s. The work goes on.",
-                self._target.name,
-                why,
-                exc_info=error,
-            )
+        log.log(
+            level,
+            "The progress in %s is shown no more: %s. The work goes on.",
+            self._target.name,
+            why,
+            exc_info=error,
+        )
 
     async def settled(self) -> None:
         """Wait until all that is known is shown, or nothing can be shown any more."""
@@ -257,7 +255,6 @@ class MessageEditor:
                 await self._idle.wait()
         shown = self._idle.is_set() and not self.woken and not self.stopped
         self._closed = True
-        self.woken = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
