@@ -78,6 +78,7 @@ def plan_job(
     to: str | None = None,
     output: Path | None = None,
     downloader: Downloader | None = None,
+    fit: int | None = None,
 ) -> Job:
     """Choose the stages for a source from the plugins, and refuse early what cannot work.
 
@@ -89,6 +90,8 @@ def plan_job(
         to: An uploader as ``NAME`` or ``NAME=TARGET``; None keeps the result as a file.
         output: As in `Job`.
         downloader: Fetches the source, whatever it is; None chooses one of the plugins'.
+        fit: Bytes that the result is to fit into, at the highest bitrate that does; None is no
+            limit but the uploader's.
 
     Raises:
         UsageError: Says what is wrong and what to do; nothing was done yet.
@@ -118,7 +121,7 @@ def plan_job(
         source,
         downloader,
         converter.factory(settings),
-        ConversionRequest(bitrate, limit),
+        ConversionRequest(bitrate, min(filter(None, (limit, fit)), default=None), fit is not None),
         uploader,
         output,
     )

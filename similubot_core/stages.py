@@ -1,14 +1,24 @@
 """Stages: a downloader, a converter and an uploader, and the context that a job gives to each."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from similubot_core.cancel import CancelToken
-from similubot_core.progress import ProgressCallback, ProgressTracker
+if TYPE_CHECKING:  # every plugin imports this module, and `similubot --help` waits for it
+    from pathlib import Path
 
-TrackerT = TypeVar("TrackerT", bound=ProgressTracker)
+    from similubot_core.cancel import CancelToken
+    from similubot_core.progress import ProgressCallback, ProgressTracker
+
+TrackerT = TypeVar("TrackerT", bound="ProgressTracker")
+
+
+def _new_token() -> CancelToken:
+    from similubot_core.cancel import CancelToken
+
+    return CancelToken()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,7 @@ class StageContext:
     """
 
     folder: Path
-    cancel: CancelToken = field(default_factory=CancelToken)
+    cancel: CancelToken = field(default_factory=_new_token)
     callbacks: tuple[ProgressCallback, ...] = ()
     paced: bool = False
 
@@ -44,7 +54,8 @@ def own_folder_context(
     Raises:
         StageError: The folder cannot be made.
     """
-    import tempfile  # 8 ms that a job's own folder pays later anyhow
+    import tempfile
+    from pathlib import Path
 
     from similubot_core.errors import StageError
 
@@ -63,11 +74,14 @@ class ConversionRequest:
     Attributes:
         bitrate: Kilobits per second; None is the converter's default.
         max_size: Bytes that the result may have at most, such as the uploader's limit; None is no
-            limit. The converter chooses the highest bitrate that fits.
+            limit. The converter lowers the bitrate to the highest that fits.
+        fill: Whether `max_size` is there to be used: without a bitrate asked for, the highest that
+            fits is chosen instead of the default, though not more than the source has.
     """
 
     bitrate: int | None = None
     max_size: int | None = None
+    fill: bool = False
 
 
 class Downloader(Protocol):

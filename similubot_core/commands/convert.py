@@ -1,6 +1,7 @@
 """`similubot convert`: one source in, a link or a file out."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -24,6 +25,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--bitrate", type=_bitrate, metavar="KBPS", help="kilobits per second, e.g. 128"
     )
     parser.add_argument(
+        "--fit",
+        type=_size,
+        metavar="SIZE",
+        help="the highest bitrate whose result fits, e.g. 25MB (1 MB is 1,048,576 bytes)",
+    )
+    parser.add_argument(
         "--to", metavar="NAME[=TARGET]", help="upload the result, e.g. catbox, or folder=DIR"
     )
     parser.add_argument(
@@ -44,6 +51,16 @@ def _bitrate(text: str) -> int:
         raise argparse.ArgumentTypeError(
             f"{shown!r} is not a whole number of kilobits per second"
         ) from None
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    count = float(match[1]) * 1024 ** " KMG".index(match[2].upper() or " ") if match else 0.0
+    if count < 1:
+        raise argparse.ArgumentTypeError(
+            f"{render.one_line(text, 40)!r} is not a size; write one as 25MB or 800KB"
+        )
+    return int(count)
 
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
@@ -78,6 +95,7 @@ def _convert(arguments: argparse.Namespace, context: CommandContext) -> JobResul
         bitrate=arguments.bitrate,
         to=arguments.to,
         output=arguments.output,
+        fit=arguments.fit,
     )
     wanted: Sequence[str] = arguments.sink or ()
     if arguments.json:
