@@ -73,6 +73,21 @@ def test_a_size_that_is_large_enough_changes_nothing() -> None:
     assert chosen("flac", 900, asked=64, max_size=200_000_000) == 64
 
 
+def test_a_size_that_is_to_be_filled_takes_the_highest_bitrate_that_fits() -> None:
+    def filled(codec: str, has: int | None, max_size: int, asked: int | None = None) -> int | None:
+        request = ConversionRequest(asked, max_size, fill=True)
+        return choose(media(codec, has), request, 128, MINUTE).bitrate
+
+    bitrate = filled("flac", 900, 2_000_000)
+    assert bitrate is not None
+    assert bitrate > 200
+    assert estimated_size(bitrate, MINUTE, 44_100) <= 2_000_000
+    assert filled("flac", 900, 200_000_000) == 512
+    assert filled("mp3", 96, 200_000_000) == 96
+    assert filled("flac", 900, 200_000_000, asked=160) == 160
+    assert filled("aac", 320, 200_000_000) is None
+
+
 def test_aac_that_does_not_fit_as_it_is_is_encoded() -> None:
     bitrate = chosen("aac", 256, max_size=1_000_000)
     assert bitrate is not None

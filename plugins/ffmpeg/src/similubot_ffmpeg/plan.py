@@ -60,7 +60,8 @@ def choose(
     """The least work that gives what is asked.
 
     AAC is copied where no other bitrate is asked for. Without a bitrate asked for, the default is
-    taken, but not more than the source has. A size limit lowers the bitrate where it must.
+    taken (or, to fill a size, the highest), but not more than the source has. A size limit lowers
+    the bitrate where it must.
 
     Args:
         info: The source, which has a sound track.
@@ -75,7 +76,8 @@ def choose(
     """
     assert info.audio is not None
     has = info.audio.bitrate
-    wanted = request.bitrate or min(default_bitrate, max(has or default_bitrate, LOWEST_BITRATE))
+    usual = HIGHEST_BITRATE if request.fill else default_bitrate
+    wanted = request.bitrate or min(usual, max(has or usual, LOWEST_BITRATE))
     same = request.bitrate is None or (
         has is not None and abs(has - request.bitrate) <= SAME_BITRATE * request.bitrate
     )
