@@ -140,7 +140,8 @@ def _help(common: argparse.ArgumentParser, plugins: Plugins) -> str:
         usage="similubot [options] COMMAND …",
         description="Any tracker, any sink: live progress of downloads, conversions and uploads.",
         epilog=f"commands (similubot COMMAND --help says more):\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # With a width of ours argparse need not import `shutil` and its packers to find one.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=_width()),
         parents=[common],
     )
     parser.add_argument("--version", action="store_true", help="show the version")
@@ -156,6 +157,18 @@ def _warn_of_broken(plugins: Plugins) -> None:
             logging.getLogger(__name__).warning(
                 "The plugin %s is %s: %s", record.name, record.status, record.reason
             )
+
+
+def _width() -> int:
+    """How many columns the help may take."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size().columns or 80
+    except OSError:  # not a terminal
+        return 80
 
 
 def _tell(sentence: str, status: int, debug: bool, detail: str = "") -> int:

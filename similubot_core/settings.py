@@ -1,17 +1,30 @@
 """Settings: similubot.toml, a table for each plugin, and environment variables that win."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from similubot_core.errors import SettingsError
-from similubot_core.render import one_line
+
+# What reads a file or a value is imported where that is done: every plugin imports this module, and
+# `similubot --help` waits for it.
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE_NAME = "similubot.toml"
 PREFIX = "SIMILUBOT_"
@@ -72,6 +85,8 @@ class Settings:
     @functools.cached_property
     def _files(self) -> list[_File]:
         """The files that are there, the winning one first."""
+        from pathlib import Path
+
         found = [] if self._config is None else [_read_file(self._config)]
         if self._look_around:
             paths = [Path(FILE_NAME), user_folder() / FILE_NAME]
@@ -120,7 +135,9 @@ class Settings:
 
 def user_folder() -> Path:
     """The user's config folder for similubot, such as ~/.config/similubot; it may be missing."""
-    import platformdirs  # 5 ms that `--help` need not pay
+    from pathlib import Path
+
+    import platformdirs
 
     return Path(platformdirs.user_config_dir("similubot", appauthor=False))
 
@@ -138,6 +155,10 @@ def _is_there(path: Path) -> bool:
 
 
 def _read_file(path: Path) -> _File:
+    import tomllib
+
+    from similubot_core.render import one_line
+
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -173,6 +194,8 @@ def _fields(schema: type[SettingsTable]) -> dict[str, object]:
 
 
 def _unknown(where: str, key: str, known: Iterable[str]) -> str:
+    from similubot_core.render import one_line
+
     return (
         f"{where}: unknown key {one_line(key)}; allowed are {', '.join(sorted(known)) or 'none'}."
     )
@@ -206,6 +229,8 @@ def _convert(value: object, kind: object, where: str, *, from_text: bool) -> obj
 
 
 def _to_path(kind: type, value: object) -> object:
+    from pathlib import Path
+
     if kind is Path:
         try:
             return Path(value).expanduser()  # type: ignore[arg-type]
