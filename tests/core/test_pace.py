@@ -136,6 +136,15 @@ def test_close_shows_what_still_waits_and_ends_the_thread(nothing_left: None) ->
     assert len(written) <= 3
 
 
+def test_close_shows_the_newest_state_of_what_has_not_ended_too(nothing_left: None) -> None:
+    written: list[float] = []
+    sink = PacedSink(lambda info: written.append(info.percentage), interval=3600)
+    for n in range(100):
+        sink.show(state(n))
+    sink.close()
+    assert written[-1] == 99
+
+
 def test_a_sink_that_was_shown_nothing_needs_no_thread(nothing_left: None) -> None:
     sink = PacedSink(print, 1)
     sink.close()

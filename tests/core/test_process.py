@@ -226,7 +226,7 @@ def grandchildren() -> Iterator[list[int]]:
     [
         "import time; time.sleep(600)",
         "import time\nwhile True: print('still here', flush=True); time.sleep(0.01)",
-        "while True: print('still here' * 1000, flush=True)",
+        "import os; os.execlp('yes', 'yes', 'still here' * 100)",
     ],
     ids=["silent", "talking", "flooding"],
 )
