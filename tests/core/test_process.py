@@ -240,6 +240,22 @@ def test_a_daemon_that_holds_the_pipes_open_is_not_waited_for(
     assert len(grandchildren) == 1
 
 
+def test_a_daemon_that_writes_faster_than_it_is_read_is_not_waited_for(
+    grandchildren: list[int],
+) -> None:
+    lines: list[str] = []
+
+    def read_slowly(_: bytes) -> None:
+        threading.Event().wait(0.005)  # so that the pipe is full each time it is looked at
+
+    result = run_process(
+        child(GRANDCHILD, "import os; os.execlp('yes', 'yes', 'still here' * 100)"),
+        cancel=CancelToken(), on_line=lines.append, on_stdout=read_slowly,
+    )  # fmt: skip
+    grandchildren += [int(line) for line in lines if line.isdigit()]
+    assert result.returncode == 0
+
+
 # -- a child that cannot be started ------------------------------------------------------------
 
 
