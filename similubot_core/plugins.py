@@ -245,10 +245,11 @@ def _checked(hook: str, returned: object) -> list[AnySpec]:
 
 def _check_fields(hook: str, spec: AnySpec) -> None:
     """Refuse now what would break a command for everybody later."""
+    rules = {**_FIELDS, **_COMMAND_FIELDS} if isinstance(spec, CommandSpec) else _FIELDS
     for field in fields(spec):
         value: object = getattr(spec, field.name)
-        if field.name in _FIELDS and not _FIELDS[field.name][0](value):
-            wanted = _FIELDS[field.name][1]
+        if field.name in rules and not rules[field.name][0](value):
+            wanted = rules[field.name][1]
             raise PluginError(f"Its {hook} has {spec.name!r}, whose {field.name} is not {wanted}.")
 
 
@@ -274,6 +275,13 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     ),
 }
 """What each field of a descriptor has to be; a stranger's code may not be checked by mypy."""
+_COMMAND_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "settings": (
+        lambda value: value is None or (callable(value) and not inspect.isclass(value)),
+        "a function that returns the dataclass, or None",
+    ),
+}
+"""What differs in a command, whose settings are imported only when they are asked for."""
 
 
 def _clash(records: list[PluginRecord]) -> list[_Loaded]:
