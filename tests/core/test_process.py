@@ -249,7 +249,11 @@ def test_a_daemon_that_writes_faster_than_it_is_read_is_not_waited_for(
         threading.Event().wait(0.005)  # so that the pipe is full each time it is looked at
 
     result = run_process(
-        child(GRANDCHILD, "import os; os.execlp('yes', 'yes', 'still here' * 100)"),
+        child(
+            # It ends when the daemon is at it.
+            GRANDCHILD + "import time; time.sleep(0.5)",
+            "import os; os.execlp('yes', 'yes', 'still here' * 100)",
+        ),
         cancel=CancelToken(), on_line=lines.append, on_stdout=read_slowly,
     )  # fmt: skip
     grandchildren += [int(line) for line in lines if line.isdigit()]
