@@ -245,7 +245,12 @@ def test_a_daemon_that_writes_faster_than_it_is_read_is_not_waited_for(
 ) -> None:
     lines: list[str] = []
 
-    def read_slowly(_: bytes) -> None:
+    received = 0
+
+    def read_slowly(data: bytes) -> None:
+        nonlocal received
+        received += len(data)
+        assert received < 40_000_000, "it is read for ever"
         threading.Event().wait(0.005)  # so that the pipe is full each time it is looked at
 
     result = run_process(
