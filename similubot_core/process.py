@@ -148,7 +148,8 @@ def run_process(
         stall_timeout: Seconds without any output after which it is stopped; None never does.
         time_limit: Seconds after which it is stopped in any case; None never does.
         cwd: The folder it runs in; None is this process's.
-        env: Its environment; None is this process's.
+        env: Its environment; None is this process's without SIMILUBOT_ variables, which may hold
+            a token that is none of a child's business.
         clock: Returns seconds that only grow.
 
     Raises:
@@ -165,7 +166,7 @@ def run_process(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=None if env is None else dict(env),
+            env=_without_secrets(os.environ) if env is None else dict(env),
             start_new_session=True,
             bufsize=0,
         )
@@ -192,6 +193,10 @@ def _not_started(program: str, cwd: Path | None, error: OSError | ValueError) ->
         return ProgramMissing(f"The program {shown} was not found; install it.")
     reason = getattr(error, "strerror", None) or "an argument of it cannot be one"
     return ProgramMissing(f"The program {shown} could not be started: {reason}.")
+
+
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith("SIMILUBOT_")}
 
 
 def _read(

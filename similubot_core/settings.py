@@ -55,7 +55,8 @@ class Settings:
 
     Values are taken key by key: from the environment (``SIMILUBOT_<TABLE>_<KEY>``), else from the
     file named by ``--config``, else from similubot.toml in the current folder, else from
-    similubot.toml in the user's config folder, else the dataclass's default.
+    similubot.toml in the user's config folder, else the dataclass's default. A variable that is
+    empty counts as not set, but for a list, which it empties.
 
     The files are read when a table is first asked for, so that commands that need none work
     whatever is in them.
@@ -117,6 +118,8 @@ class Settings:
                 raise SettingsError(
                     _unknown("The environment", name, [prefix + k.upper() for k in known])
                 )
+            if not text and not _takes_a_list(known[key]):
+                continue  # `NAME=` is how a container's settings leave a variable out
             where = f"The environment variable {name}"
             values[key] = _convert(text, known[key], where, from_text=True)
         return schema(**values)

@@ -428,3 +428,11 @@ def test_a_child_that_takes_longer_than_its_limit_is_stopped_even_if_it_talks() 
             child("import time\nwhile True: print('x', flush=True); time.sleep(0.01)"),
             cancel=CancelToken(), on_line=on_line, stall_timeout=60, time_limit=60, clock=clock,
         )  # fmt: skip
+
+
+def test_a_child_does_not_inherit_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMILUBOT_DISCORD_TOKEN", "s3cret")
+    monkeypatch.setenv("OTHER", "kept")
+    program = "import os; print(os.environ.get('SIMILUBOT_DISCORD_TOKEN'), os.environ['OTHER'])"
+    result = run_process([sys.executable, "-c", program], cancel=CancelToken())
+    assert result.stdout_tail == "None kept\n"

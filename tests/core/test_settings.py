@@ -156,6 +156,10 @@ def test_truth_values_of_the_environment(text: str, value: bool) -> None:
     assert from_environment(WANTED=text).wanted is value
 
 
+def test_an_empty_variable_is_not_set() -> None:
+    assert from_environment(COUNT="") == from_environment()
+
+
 def test_an_empty_list_can_be_set() -> None:
     assert from_environment(NAMES="").names == ()
 
