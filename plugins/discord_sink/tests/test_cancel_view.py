@@ -115,6 +115,19 @@ async def test_the_updater_takes_the_button_away_with_the_final_state_only(
     assert view.is_finished()
 
 
+async def test_without_a_plan_the_button_stays_between_stages_and_goes_with_aclose(
+    server: LoopbackDiscord, channel: discord.TextChannel
+) -> None:
+    view = CancelView(CancelToken(), owners=[server.owner.id])
+    sent = await channel.send("job", view=view)
+    updater = DiscordProgressUpdater(sent, update_interval=0.01, view=view)
+    for name in ("Download", "Upload"):
+        await updater.update_progress(ProgressInfo(name, ProgressStatus.COMPLETED, 100.0))
+        assert len(server.message(sent.id).buttons) == 1
+    assert await updater.aclose()
+    assert server.message(sent.id).buttons == ()
+
+
 async def test_a_press_does_not_disturb_the_progress_shown(
     server: LoopbackDiscord, channel: discord.TextChannel
 ) -> None:

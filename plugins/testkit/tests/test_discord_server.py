@@ -292,6 +292,101 @@ async def test_an_invalid_session_makes_the_client_identify_anew(
     await server.until(lambda: server.identified == 2 and server.sessions == 1)
 
 
+async def test_a_client_that_is_asked_to_reconnect_resumes(
+    server: LoopbackDiscord, bot: commands.Bot
+) -> None:
+    server.ask_reconnect()
+    await server.until(lambda: server.resumed == 1 and server.sessions == 1)
+
+
+async def test_heartbeats_come_at_the_interval_the_server_asks_for(server: LoopbackDiscord) -> None:
+    server.set_gateway(heartbeat_interval=0.05)
+    async with running(make_bot()):
+        await server.until(lambda: server.heartbeats >= 3)
+
+
+async def test_a_message_between_two_people_is_a_direct_one(
+    server: LoopbackDiscord, bot: commands.Bot
+) -> None:
+    ann = server.add_user("ann", guilds=[])
+    server.type_message("!echo quietly", author=ann, channel=server.dm(ann))
+    answer = await server.until(lambda: server.last_message(author=server.bot))
+    assert (answer.content, answer.channel_id) == ("quietly", server.dm(ann).id)
+
+
+async def test_a_slash_command_is_not_shown_to_who_may_not_use_it(
+    server: LoopbackDiscord, bot: commands.Bot
+) -> None:
+    @bot.tree.command(description="for admins")
+    @app_commands.default_permissions(administrator=True)
+    async def secret(interaction: discord.Interaction) -> None:
+        await interaction.response.send_message("hello, admin")
+
+    await bot.tree.sync()
+    with pytest.raises(PermissionError):
+        server.slash("secret", user=server.add_user("ann"))
+    server.slash("secret", user=server.add_user("root", admin=True))
+    answer = await server.until(lambda: server.last_message(author=server.bot))
+    assert answer.content == "hello, admin"
+
+
+async def test_an_interaction_that_is_not_answered_in_time_is_unknown(
+    server: LoopbackDiscord, bot: commands.Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("similubot_testkit.discord_server_interactions.ANSWER_WITHIN", 0.0)
+    failed: asyncio.Queue[app_commands.AppCommandError] = asyncio.Queue()
+
+    @bot.tree.error
+    async def on_error(
+        interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        await failed.put(error)
+
+    @bot.tree.command(description="too late")
+    async def late(interaction: discord.Interaction) -> None:
+        await interaction.response.send_message("x")
+
+    await bot.tree.sync()
+    server.slash("late")
+    error = await asyncio.wait_for(failed.get(), 5)
+    assert "10062" in str(error)
+
+
+async def test_another_servers_channel_and_roles_reach_the_client(
+    server: LoopbackDiscord, bot: commands.Bot
+) -> None:
+    other = server.add_guild("Other")
+    channel = server.add_channel("talk", guild=other)
+    role = server.add_role("mods", guild=other)
+    server.type_message("!echo here", author=server.owner, channel=channel)
+    answer = await server.until(lambda: server.last_message(channel=channel, author=server.bot))
+    assert answer.content == "here"
+    seen = bot.get_guild(other.id)
+    assert seen is not None
+    assert seen.get_role(role.id) is not None
+
+
+async def test_a_reply_names_what_it_replies_to_and_pings_its_author_unless_told_not_to(
+    server: LoopbackDiscord, bot: commands.Bot
+) -> None:
+    ann = server.add_user("ann")
+    typed = server.type_message("hello", author=ann)
+    channel = await channel_of(bot, server)
+    there = channel.get_partial_message(typed.id)
+    loud = await there.reply("hi")
+    quiet = await there.reply("hi", mention_author=False)
+    assert server.message(loud.id).reply_to == typed.id
+    assert server.message(loud.id).pinged == {ann.id}
+    assert server.message(quiet.id).pinged == frozenset()
+
+
+async def test_what_the_server_has_no_route_for_is_told() -> None:
+    async with LoopbackDiscord() as server, aiohttp.ClientSession() as session:
+        async with session.get(f"{server.api_url}/stage-instances") as answer:
+            assert answer.status == 404
+        assert server.unknown_routes == ["GET /api/v10/stage-instances"]
+
+
 async def test_uploads_are_kept_and_too_large_ones_refused(
     server: LoopbackDiscord, bot: commands.Bot
 ) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from similubot_discord_sink.endpoint import point_discord_at
     from similubot_discord_sink.settings import DiscordSettings
     from similubot_discord_sink.updater import DiscordProgressUpdater
+    from similubot_discord_sink.webhook_sink import open_webhook_sink
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ __all__ = [
     "DiscordProgressUpdater",
     "DiscordSettings",
     "ProgressBoard",
+    "open_webhook_sink",
     "point_discord_at",
 ]
 
@@ -29,6 +31,7 @@ _MODULES = {
     "ProgressBoard": "board",
     "DiscordProgressUpdater": "updater",
     "DiscordSettings": "settings",
+    "open_webhook_sink": "webhook_sink",
     "point_discord_at": "endpoint",
 }
 

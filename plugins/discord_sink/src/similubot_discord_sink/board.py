@@ -122,7 +122,6 @@ class ProgressBoard:
             embed,
             view=self._view if pages > 1 else None,
             remove_view=pages == 1,
-            ends=self._all_ended(),
             page=self._page,
         )
 

@@ -162,7 +162,12 @@ class MessageEditor:
 
     async def _show(self, frame: Frame, *, urgent: bool) -> None:
         late = urgent and self._loop.time() - self._urged_at > LATE
-        if frame.ends and late and self._shown is not None and await self._target.is_taken_over():
+        if (
+            frame.gives_way
+            and late
+            and self._shown is not None
+            and await self._target.is_taken_over()
+        ):
             # The program has put its own last word there while ours had to wait.
             self._shown = frame
             return

@@ -10,13 +10,11 @@ import aiohttp
 import discord
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
-MISSING_ACCESS, MISSING_PERMISSIONS = 50001, 50013
 INVALID_WEBHOOK_TOKEN = 50027
 TOO_MANY_OLD_EDITS = 30046
-ARCHIVED_THREAD = 50083
 
 GONE = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK})
-FORBIDDEN = frozenset({MISSING_ACCESS, MISSING_PERMISSIONS, ARCHIVED_THREAD})
+"""Codes that people bring about by deleting something; nobody need be warned."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Frame:
         embed: The embed; None shows none.
         content: The text above it; None leaves what is there.
         remove_view: Whether buttons are taken away.
-        ends: Whether nothing is left to be done as far as is known.
+        gives_way: Whether it is left out when someone else has edited the message since.
         view: Buttons to show; None leaves them.
         page: Which page of several; the same view looks different on each.
     """
@@ -35,7 +33,7 @@ class Frame:
     embed: discord.Embed | None
     content: str | None = None
     remove_view: bool = False
-    ends: bool = False
+    gives_way: bool = False
     view: discord.ui.View | None = None
     page: int = 0
 
@@ -66,7 +64,9 @@ class Verdict(enum.Enum):
 def judge(error: Exception) -> Verdict:
     """What an exception of `Message.edit` asks for.
 
-    Codes are Discord's JSON error codes. discord.py 2.7.1 raises RuntimeError("Session is
+    Codes are Discord's JSON error codes. An interaction's token that died answers 50027 (seen) or
+    10015 (simcord's reading). What else is refused for good, such as 10008, 10003, 50001 and
+    50013, is a stop. discord.py 2.7.1 raises RuntimeError("Session is
     closed") in an edit that slept through `Client.close`, RateLimited (no HTTPException) where
     the client has `max_ratelimit_timeout`, KeyError for a 429 without `retry_after`.
     """
@@ -75,7 +75,7 @@ def judge(error: Exception) -> Verdict:
             return Verdict.MOVE
         if error.code == TOO_MANY_OLD_EDITS:
             return Verdict.SLOWER
-        if error.status == 400 or error.status == 413:
+        if error.status in (400, 413):
             return Verdict.SKIP
         if error.status == 429 or error.status >= 500:
             return Verdict.RETRY

@@ -31,7 +31,8 @@ class DiscordProgressUpdater:
         title: What the message is about, such as a file's name; empty shows the operation.
         operations: The operations known to come, in their order; they are shown before they
             begin, and only the end of all (or a failure) counts as the end.
-        view: The buttons on the message; they are removed with the final state.
+        view: The buttons on the message; they are removed at the end of all `operations`, with
+            `finish` or with `aclose`.
 
     Raises:
         ValueError: An interval or a length out of range.
@@ -60,10 +61,12 @@ class DiscordProgressUpdater:
                 "give its create_callback() to the worker threads."
             ) from None
         self._operations = Operations(operations)
+        self._planned = bool(operations)
         self._title = title
         self._bar_length = progress_bar_length
         self._view = view
         self._finish: Frame | None = None
+        self._closing = False
         self._editor = MessageEditor(
             MessageTarget(message), self._frame, update_interval, loop, self._refused
         )
@@ -112,6 +115,9 @@ class DiscordProgressUpdater:
         Returns:
             Whether the newest state is on the message.
         """
+        self._closing = True
+        if self._view is not None:
+            self._editor.wake()  # what is shown may still have its buttons
         shown = await self._editor.aclose(timeout)
         if self._view is not None:
             self._view.stop()
@@ -120,8 +126,13 @@ class DiscordProgressUpdater:
     def _frame(self) -> Frame:
         if self._finish is not None:
             return self._finish
-        ends = self._operations.all_ended()
-        return Frame(self.embed(), remove_view=ends and self._view is not None, ends=ends)
+        ended = self._operations.all_ended()
+        # without a plan each end may be the last, after which programs edit the message themselves
+        return Frame(
+            self.embed(),
+            remove_view=ended and self._view is not None and (self._planned or self._closing),
+            gives_way=ended and not self._planned,
+        )
 
     def _refused(self, frame: Frame) -> None:
         """Rather our own last word than none, where Discord will not have the program's."""

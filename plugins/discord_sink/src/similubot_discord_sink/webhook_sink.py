@@ -165,10 +165,7 @@ class WebhookSink:
         self._loop.close()
 
     def _frame(self) -> Frame:
-        return Frame(
-            job_embed(self._operations.states(), title=self._title),
-            ends=self._operations.all_ended(),
-        )
+        return Frame(job_embed(self._operations.states(), title=self._title))
 
 
 def _hide_addresses(record: logging.LogRecord) -> bool:

@@ -197,6 +197,11 @@ class LoopbackDiscord:
         """How often a client has resumed a session."""
         return self._state.gateway.resumed
 
+    @property
+    def heartbeats(self) -> int:
+        """How many heartbeats have come."""
+        return self._state.gateway.heartbeats
+
     def wait(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
         """Block until `condition()` is true, and return what it returned.
 
