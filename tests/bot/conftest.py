@@ -21,6 +21,8 @@ from similubot_testkit.discord_server import LoopbackDiscord, Message
 from similubot_testkit.mega_server import LoopbackMega
 
 PATIENCE = 60.0
+EDITS = "PATCH /channels/{channel}/messages/{message}"
+POSTS = "POST /channels/{channel}/messages"
 TOKEN = "loopback-token-that-is-secret"
 
 
@@ -34,6 +36,7 @@ class BotProcess:
     folder: Path
     log: Path
     settings: dict[str, str] = field(default_factory=dict)
+    more_environ: dict[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
 
     def environment(self) -> dict[str, str]:
@@ -52,7 +55,8 @@ class BotProcess:
             "BOT_MIN_FREE_DISK": "0",
             **self.settings,
         }
-        return clean | {f"SIMILUBOT_{key}": value for key, value in values.items()}
+        named = {f"SIMILUBOT_{key}": value for key, value in values.items()}
+        return clean | named | self.more_environ
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "similubot_core", "bot", *arguments]
@@ -114,7 +118,10 @@ def run_bot(bot: BotProcess, *arguments: str, **environ: str) -> "subprocess.Com
 
 @pytest.fixture
 def discord_server() -> Iterator[LoopbackDiscord]:
+    """With wider buckets than Discord's, so that short intervals do not mean waiting."""
     with LoopbackDiscord(TOKEN) as server:
+        server.set_limit(EDITS, 50, 5.0)
+        server.set_limit(POSTS, 50, 5.0)
         yield server
 
 
@@ -250,7 +257,7 @@ def shared_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]
         LoopbackMega() as mega,
         LoopbackCatbox(folder / "catbox") as catbox,
     ):
-        discord_server.set_limit("POST /channels/{channel}/messages", 50, 5.0)
+        discord_server.set_limit(POSTS, 50, 5.0)
         bot = BotProcess(discord_server, mega, catbox, folder / "bot", folder / "bot.log")
         bot.start()
         yield bot

@@ -94,7 +94,6 @@ def test_all_stages_are_shown_live_in_the_one_message(
 ) -> None:
     bot.mega.limit = 256 * 1024
     bot.start()
-    bot.discord.set_limit("PATCH /channels/{channel}/messages/{message}", 50, 5.0)
     link = bot.mega.add_file("long.wav", make_sound(20))
     bot.discord.type_message(f"!convert {link}")
 

@@ -62,6 +62,16 @@ def test_places_count_from_one_and_move_up() -> None:
     assert queue.places() == {3: 1}
 
 
+def test_the_place_of_a_new_job_is_known_before_it_is_added() -> None:
+    queue = FairQueue(Caps(jobs=2, per_user=1, per_server=None))
+    assert queue.place_if_added(Ticket(1, 7, None)) is None
+    queue.add(Ticket(1, 7, None))
+    queue.start_next(1.0)
+    assert queue.place_if_added(Ticket(2, 8, None)) is None
+    assert queue.place_if_added(Ticket(2, 7, None)) == 1, "their cap holds it up"
+    assert queue.waiting == 0
+
+
 Arrivals = list[list[tuple[int, int]]]
 arrivals = st.lists(
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), max_size=4), min_size=1, max_size=40

@@ -74,20 +74,32 @@ class FairQueue:
 
         None when there is none.
         """
-        if len(self._running) >= self._caps.jobs:
+        ticket = next((ticket for ticket in self.order() if self._fits(ticket)), None)
+        if ticket is not None:
+            self._running[ticket.job] = self._waiting.pop(ticket.job)
+            self._served[ticket.user] = now
+            self._order = None
+        return ticket
+
+    def place_if_added(self, ticket: Ticket) -> int | None:
+        """The place that a job would have; None when it would run at once."""
+        if self._fits(ticket):
             return None
-        users = Counter(ticket.user for ticket in self._running.values())
-        servers = Counter(ticket.server for ticket in self._running.values())
-        for ticket in self.order():
-            per_server = self._caps.per_server if ticket.server is not None else None
-            if users[ticket.user] < self._caps.per_user and (
-                per_server is None or servers[ticket.server] < per_server
-            ):
-                self._running[ticket.job] = self._waiting.pop(ticket.job)
-                self._served[ticket.user] = now
-                self._order = None
-                return ticket
-        return None
+        self.add(ticket)
+        place = self.places()[ticket.job]
+        self.remove(ticket.job)
+        return place
+
+    def _fits(self, ticket: Ticket) -> bool:
+        """Whether the caps let it run now."""
+        running = self._running.values()
+        if len(running) >= self._caps.jobs:
+            return False
+        if sum(other.user == ticket.user for other in running) >= self._caps.per_user:
+            return False
+        if ticket.server is None or self._caps.per_server is None:
+            return True
+        return sum(other.server == ticket.server for other in running) < self._caps.per_server
 
     def order(self) -> list[Ticket]:
         """The waiting jobs, the next one first. Caps may let a later one begin earlier."""

@@ -201,7 +201,7 @@ class Work:
         return task
 
     async def _post(self, record: JobRecord, send: Send | None) -> None:
-        place = self._queue.waiting + 1 if self._queue.waiting else None
+        place = self._queue.place_if_added(_ticket(record))
         message = await self._answers.post(record, place, send)
         ended = record.id not in self._open  # cancelled meanwhile
         if message is None:
@@ -222,8 +222,8 @@ class Work:
         self._pump()
 
     def _enqueue(self, record: JobRecord) -> None:
-        asked = record.asked
-        self._queue.add(Ticket(record.id, asked.user, asked.server, again=record.starts > 0))
+        self._queue.add(_ticket(record))
+        logger.info("Job %d is in the queue", record.id)
 
     def _pump(self) -> None:
         """Begin what may begin, and have the others' places shown."""
@@ -301,6 +301,11 @@ class Work:
         record = self._open.get(job)
         if record is not None and record.message is not None:
             await self._answers.show_place(record, place)
+
+
+def _ticket(record: JobRecord) -> Ticket:
+    asked = record.asked
+    return Ticket(record.id, asked.user, asked.server, again=record.starts > 0)
 
 
 async def _of_job(job: int, work: Coroutine[None, None, None]) -> None:

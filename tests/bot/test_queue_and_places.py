@@ -1,0 +1,63 @@
+"""The queue as people see it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from .conftest import BotProcess, answers, description, final_answer, is_final, title
+
+MakeSound = Callable[[float], Path]
+
+
+def place(text: str) -> int | None:
+    match = re.match(r"Place \*\*(\d+)\*\* in the queue \(<t:\d+:R>\)", text)
+    return None if match is None else int(match[1])
+
+
+def test_the_place_in_the_queue_is_shown_and_kept_true(
+    bot: BotProcess, make_sound: MakeSound
+) -> None:
+    bot.mega.limit = 20_000
+    bot.start(BOT_JOBS="1")
+    users = [bot.discord.add_user(name) for name in ("ann", "bob", "cid", "dan")]
+    link = bot.mega.add_file("a.wav", make_sound(3))
+    for number, user in enumerate(users, start=1):
+        bot.discord.type_message(f"!convert {link}", author=user)
+        bot.discord.wait(lambda: len(answers(bot)) == number)  # noqa: B023
+    places = [place(description(message)) for message in answers(bot)]
+    assert places == [None, 1, 2, 3]
+
+    bot.discord.click(answers(bot)[1], "Cancel", user=users[1])
+
+    def right() -> bool:
+        _, second, third, fourth = answers(bot)
+        return is_final(second) and place(description(fourth)) == 2 and not place(title(third))
+
+    bot.discord.wait(right, 30)
+
+
+def test_the_queue_is_listed_for_those_who_ask(bot: BotProcess, make_sound: MakeSound) -> None:
+    bot.mega.limit = 20_000
+    bot.start(BOT_JOBS="1", BOT_OPEN_PER_USER="3")
+    ann = bot.discord.add_user("ann")
+    link = bot.mega.add_file("a.wav", make_sound(3))
+    for author in (bot.discord.owner, ann, ann):
+        bot.discord.type_message(f"!convert {link}", author=author)
+    bot.discord.wait(lambda: len(answers(bot)) == 3)
+    bot.discord.wait(lambda: bot.mega.counters.open_downloads > 0)
+
+    bot.discord.slash("queue")
+    told = bot.discord.wait(lambda: next((m for m in answers(bot) if title(m) == "Queue"), None))
+    assert told.ephemeral
+    lines = description(told).splitlines()
+    assert re.fullmatch(rf"▶️ job 1 · <@{bot.discord.owner.id}> · MEGA Download [\d.]+%", lines[0])
+    assert lines[1:] == [f"1. job 2 · <@{ann.id}>", f"2. job 3 · <@{ann.id}>"]
+    assert not told.pinged
+
+
+def test_it_works_in_direct_messages(bot: BotProcess, make_sound: MakeSound) -> None:
+    bot.start()
+    ann = bot.discord.add_user("ann")
+    link = bot.mega.add_file("a.wav", make_sound(1))
+    bot.discord.type_message(f"!convert {link}", author=ann, channel=bot.discord.dm(ann))
+    assert title(final_answer(bot)) == "✅ Conversion Complete"
