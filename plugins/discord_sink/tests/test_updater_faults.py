@@ -166,17 +166,39 @@ def test_a_message_over_an_hour_old_is_edited_once_a_minute() -> None:
     assert interval_at(3601, 90.0) == 90.0
 
 
+def begin_fault(
+    server: LoopbackDiscord,
+    *,
+    status: int | None = None,
+    retry_after: float | None = None,
+    via: bool = True,
+    reset: bool = False,
+    applied: bool = False,
+) -> Fault:
+    """Three edits go wrong."""
+    return server.fail(
+        "PATCH",
+        "messages",
+        status=status,
+        retry_after=retry_after,
+        via=via,
+        reset=reset,
+        applied=applied,
+        times=3,
+    )
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "begin",
     [
-        partial(LoopbackDiscord.fail, status=503),
-        partial(LoopbackDiscord.fail, status=503, applied=True),
-        partial(LoopbackDiscord.fail, status=429, retry_after=0.05),
-        partial(LoopbackDiscord.fail, status=429),
-        partial(LoopbackDiscord.fail, status=429, via=False),
-        partial(LoopbackDiscord.fail, reset=True),
-        partial(LoopbackDiscord.fail, reset=True, applied=True),
+        partial(begin_fault, status=503),
+        partial(begin_fault, status=503, applied=True),
+        partial(begin_fault, status=429, retry_after=0.05),
+        partial(begin_fault, status=429),
+        partial(begin_fault, status=429, via=False),
+        partial(begin_fault, reset=True),
+        partial(begin_fault, reset=True, applied=True),
     ],
     ids=lambda begin: str(begin.keywords),
 )
@@ -185,12 +207,12 @@ async def test_what_passes_is_waited_out_and_the_final_state_arrives(
     server: LoopbackDiscord,
     message: discord.Message,
     records: Records,
-    begin: Callable[..., Fault],
+    begin: Callable[[LoopbackDiscord], Fault],
     when: str,
 ) -> None:
     updater = DiscordProgressUpdater(message, update_interval=0.01)
     callback = updater.create_callback()
-    rule = begin(server, "PATCH", "messages", times=3)
+    rule = begin(server)
     if when == "in the middle":
         callback(working(20))
         await server.until(lambda: rule.hits >= 1)
