@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_the_environment_sets_the_userhash_and_the_addresses(
     assert LitterboxUploader("1h").upload(clip)[0]
     assert ("userhash", "from-environment") in server.requests[0].fields
     assert server.requests[1].service == "litterbox"
+
+
+def test_the_readmes_example_runs(
+    server: CatboxProcess, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = Path(__file__).parent.parent / "README.md"
+    (example,) = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.S)
+    monkeypatch.chdir(clip.parent)
+    monkeypatch.setenv("SIMILUBOT_CATBOX_API_URL", server.catbox_url)
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert (names["success"], names["error"]) == (True, None)
+    assert str(names["link"]).startswith(server.files_url)
 
 
 @pytest.mark.parametrize("time", ["1h", "12h", "24h", "72h"])
