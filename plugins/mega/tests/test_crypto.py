@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
@@ -14,10 +15,11 @@ from similubot_mega.crypto import (
     FileKey,
     WrongKey,
     chunk_count,
+    chunk_mac,
     chunk_ranges,
     chunk_start,
-    decrypt_chunk,
     decrypt_name,
+    decryptor_at,
     file_key,
     meta_mac,
 )
@@ -40,15 +42,22 @@ def test_chunks_cover_a_file_without_gaps(size: int) -> None:
     assert not ranges or (ranges[0][0], ranges[-1][1]) == (0, size)
 
 
-@given(st.binary(max_size=100), st.integers(0, 1 << 36).map(lambda block: block * 16))
-def test_a_chunk_is_decrypted_and_its_mac_is_the_cbc_mac(plain: bytes, offset: int) -> None:
+@given(
+    st.binary(min_size=1, max_size=100),
+    st.integers(0, 1 << 36).map(lambda block: block * 16),
+    st.lists(st.integers(1, 99), max_size=5),
+)
+def test_a_chunk_in_any_pieces_is_decrypted_and_its_mac_is_the_cbc_mac(
+    plain: bytes, offset: int, cuts: list[int]
+) -> None:
     key = FileKey(os.urandom(16), os.urandom(8), b"")
     counter = key.nonce + (offset // 16).to_bytes(8, "big")
     encrypted = Cipher(AES(key.aes), modes.CTR(counter)).encryptor().update(plain)
-    data, out = bytearray(encrypted) + bytearray(32), bytearray(len(plain) + 32)
-    if not plain:
-        return
-    mac = decrypt_chunk(key, offset, data, len(plain), out)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(plain)), len(plain)]
+    decryptor, out = decryptor_at(key, offset), bytearray(b"?" * (len(plain) + 32))
+    for start, end in pairwise(edges):
+        decryptor.update_into(encrypted[start:end], memoryview(out)[start:])
+    mac = chunk_mac(key, out, len(plain), bytearray(len(out)))
     assert out[: len(plain)] == plain
     state = key.nonce + key.nonce
     for start in range(0, len(plain), 16):

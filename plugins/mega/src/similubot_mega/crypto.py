@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from similubot_core.errors import StageError
@@ -102,27 +102,27 @@ def chunk_ranges(size: int) -> Iterator[tuple[int, int]]:
         yield chunk_start(index), min(chunk_start(index + 1), size)
 
 
-def decrypt_chunk(
-    key: FileKey, offset: int, data: bytearray, length: int, plain: bytearray
-) -> bytes:
-    """Decrypt a chunk and return its MAC, 16 bytes.
+def decryptor_at(key: FileKey, offset: int) -> CipherContext:
+    """A decryptor for the bytes from `offset` on, which is a multiple of 16."""
+    counter = key.nonce + (offset // BLOCK).to_bytes(8, "big")
+    return Cipher(AES(key.aes), modes.CTR(counter)).decryptor()
+
+
+def chunk_mac(key: FileKey, plain: bytearray, length: int, scratch: bytearray) -> bytes:
+    """The MAC of a decrypted chunk, 16 bytes.
 
     Args:
         key: The file's key.
-        offset: Where the chunk begins in the file, bytes.
-        data: The encrypted chunk; overwritten, since the MAC needs room for what it discards.
-        length: Bytes of the chunk in `data`.
-        plain: Gets the decrypted chunk; both buffers have 32 bytes of room behind the chunk.
+        plain: Begins with the chunk; what follows it is overwritten by up to 15 zeros.
+        length: Bytes of the chunk, 1 or more.
+        scratch: As long as `plain`; takes what the reckoning discards.
     """
-    counter = key.nonce + (offset // BLOCK).to_bytes(8, "big")
-    ctr = Cipher(AES(key.aes), modes.CTR(counter)).decryptor()
-    with memoryview(data) as encrypted, memoryview(plain) as decrypted:
-        ctr.update_into(encrypted[:length], decrypted)
-        padded = length + (-length % BLOCK)
-        decrypted[length:padded] = bytes(padded - length)
-        cbc = Cipher(AES(key.aes), modes.CBC(key.nonce + key.nonce)).encryptor()
-        cbc.update_into(decrypted[:padded], encrypted)
-        return bytes(encrypted[padded - BLOCK : padded])
+    padded = length + (-length % BLOCK)
+    plain[length:padded] = bytes(padded - length)
+    cbc = Cipher(AES(key.aes), modes.CBC(key.nonce + key.nonce)).encryptor()
+    with memoryview(plain) as chunk:
+        cbc.update_into(chunk[:padded], scratch)
+    return bytes(scratch[padded - BLOCK : padded])
 
 
 def meta_mac(key: FileKey, chunk_macs: bytes | bytearray) -> bytes:

@@ -25,8 +25,9 @@ from similubot_mega.crypto import (
     LARGEST_CHUNK,
     MIB,
     chunk_count,
+    chunk_mac,
     chunk_start,
-    decrypt_chunk,
+    decryptor_at,
     meta_mac,
 )
 from similubot_mega.plan import Plan
@@ -36,6 +37,7 @@ from similubot_mega.transport import CONNECT_SECONDS, Transport
 logger = logging.getLogger(__name__)
 
 _PIECE = 256 * 1024
+_BUFFER = LARGEST_CHUNK + 2 * BLOCK  # the ciphers want a block of room behind what they write
 _POLL_SECONDS = 0.1
 _REPAIRS = 3
 _BARREN_ADDRESSES = 4
@@ -202,9 +204,9 @@ class EmbeddedDownload:
 
     def _work(self, file: int, plan: Plan) -> None:
         try:
-            data, plain = bytearray(LARGEST_CHUNK + 32), bytearray(LARGEST_CHUNK + 32)
+            plain, scratch = bytearray(_BUFFER), bytearray(_BUFFER)
             while (run := plan.take()) is not None:
-                self._fetch(file, *run, data, plain)
+                self._fetch(file, *run, plain, scratch)
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  (the main thread raises it)
@@ -223,9 +225,10 @@ class EmbeddedDownload:
         self._stop.set()
         self._wake.set()
 
-    def _fetch(self, file: int, chunk: int, end: int, data: bytearray, plain: bytearray) -> None:
+    def _fetch(self, file: int, chunk: int, end: int, plain: bytearray, scratch: bytearray) -> None:
         """Fetch the chunks from `chunk` up to `end`, over as many connections as it takes."""
         got = failures = 0
+        decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
         while chunk < end:
             received = 0
             try:
@@ -240,12 +243,14 @@ class EmbeddedDownload:
                             )
                             if not piece:
                                 raise _TryAgain("the connection ended early")
-                            data[got : got + len(piece)] = piece
+                            with memoryview(plain) as view:
+                                decryptor.update_into(piece, view[got:])
                             got += len(piece)
                             received += len(piece)
                             self._count(len(piece))
-                        self._keep(file, chunk, data, length, plain)
+                        self._keep(file, chunk, length, plain, scratch)
                         chunk, got = chunk + 1, 0
+                        decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
             except BAD_ADDRESS:
                 raise MegaError("MEGA gave an address that cannot be asked; try again.") from None
             except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' are OSErrors too
@@ -312,10 +317,12 @@ class EmbeddedDownload:
             if not self._repairing:
                 self._received += received
 
-    def _keep(self, file: int, chunk: int, data: bytearray, length: int, plain: bytearray) -> None:
-        """Decrypt a chunk that is whole, write it, and keep its MAC."""
+    def _keep(
+        self, file: int, chunk: int, length: int, plain: bytearray, scratch: bytearray
+    ) -> None:
+        """Write a chunk that is whole, and keep its MAC."""
         offset = chunk_start(chunk)
-        mac = decrypt_chunk(self._remote.key, offset, data, length, plain)
+        mac = chunk_mac(self._remote.key, plain, length, scratch)
         place = slice(chunk * BLOCK, (chunk + 1) * BLOCK)
         if self._repairing and self._macs[place] == mac:
             return
