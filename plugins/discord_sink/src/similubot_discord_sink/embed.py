@@ -123,6 +123,9 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         done = info.status is ProgressStatus.COMPLETED
         text = render.size(info.current_size) if done else render.sizes(info)
         embed.add_field(name="Size", value=text)
+    url = info.details.get("url")
+    if info.status is ProgressStatus.COMPLETED and isinstance(url, str):
+        embed.add_field(name="Link", value=plain(url, MESSAGE_LIMIT, links=True), inline=False)
 
 
 def speed_of(info: ProgressInfo) -> str:
