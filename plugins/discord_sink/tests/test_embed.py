@@ -48,7 +48,7 @@ infos = st.builds(
     eta=numbers,
     message=nasty,
     details=st.dictionaries(
-        st.just("speed_factor"), st.floats() | st.text(max_size=5) | st.none() | st.booleans()
+        st.sampled_from(["speed_factor", "url"]), st.floats() | nasty | st.none() | st.booleans()
     ),
 )
 states = st.lists(
@@ -176,6 +176,13 @@ def test_a_conversion_without_bytes_shows_its_speed_factor() -> None:
     info = state("Audio Conversion", ProgressStatus.IN_PROGRESS, details={"speed_factor": 29.7})
     embed = job_embed([info], now=NOW)
     assert "29.7×" in {field.value for field in embed.fields}
+
+
+def test_an_upload_that_is_done_shows_its_link() -> None:
+    link = "https://files.catbox.moe/abc123.m4a"
+    done = state("Catbox Upload", ProgressStatus.COMPLETED, 100, details={"url": link})
+    embed = job_embed([done], now=NOW)
+    assert {field.name: field.value for field in embed.fields}["Link"] == link
 
 
 def test_all_stages_are_shown_at_once_and_done_ones_ticked_with_their_time() -> None:

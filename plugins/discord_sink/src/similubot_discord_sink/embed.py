@@ -125,7 +125,9 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         embed.add_field(name="Size", value=text)
     url = info.details.get("url")
     if info.status is ProgressStatus.COMPLETED and isinstance(url, str):
-        embed.add_field(name="Link", value=plain(url, MESSAGE_LIMIT, links=True), inline=False)
+        link = plain(url, MESSAGE_LIMIT, links=True)
+        if link:
+            embed.add_field(name="Link", value=link, inline=False)
 
 
 def speed_of(info: ProgressInfo) -> str:
