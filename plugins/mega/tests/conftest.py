@@ -12,7 +12,7 @@ from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.backoff import Waits
 from similubot_testkit.mega_server import LoopbackMega
 
-FAST = Waits(first=0.01, longest=0.05, busy=0.02, silence=0.3, told=0.05)
+FAST = Waits(first=0.01, longest=0.05, busy=0.02, silence=10.0, told=0.05)
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -34,9 +34,9 @@ def server() -> Iterator[LoopbackMega]:
 
 @pytest.fixture
 def make_downloader(server: LoopbackMega, tmp_path: Path) -> Callable[..., MegaDownloader]:
-    def make(**settings: object) -> MegaDownloader:
-        values: dict[str, object] = {"api_url": server.url, "stall_timeout": 5.0} | settings
-        return MegaDownloader(tmp_path / "out", MegaSettings(**values), waits=FAST)  # type: ignore[arg-type]
+    def make(waits: Waits = FAST, **settings: object) -> MegaDownloader:
+        values: dict[str, object] = {"api_url": server.url, "stall_timeout": 20.0} | settings
+        return MegaDownloader(tmp_path / "out", MegaSettings(**values), waits=waits)  # type: ignore[arg-type]
 
     return make
 
