@@ -8,7 +8,7 @@ DESCRIPTIONS := $(foreach package,$(PACKAGES),$(package)/pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 CODE := similubot_core $(wildcard plugins/*/src plugins/*/tests) $(wildcard tests bench examples docs)
 
-.PHONY: help demo test test-all lint types format clean
+.PHONY: help demo test test-all lint types docs format clean
 
 help:
 	@echo "make demo      a MEGA link turned into a link, on servers of this machine"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-all  the slow ones too: big files, many kills (half an hour or more)"
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
+	@echo "make docs      the guide, into site/"
 	@echo "make format    let ruff format the code"
 	@echo "make clean     remove what the others installed and built"
 
@@ -35,12 +36,15 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy $(CODE)
 
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

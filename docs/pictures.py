@@ -1,0 +1,123 @@
+"""Take the pictures of the terminal: real commands in a real tmux, its screen drawn as a PNG.
+
+    .venv/bin/python docs/pictures.py
+
+It needs tmux, rsync, and the fonts DejaVu Sans Mono and Noto Color Emoji.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from rich.ansi import AnsiDecoder
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+
+IMAGES = Path(__file__).with_name("images")
+FONTS = Path("/usr/share/fonts/truetype")
+COLUMNS = 100
+CELL_WIDTH, CELL_HEIGHT, MARGIN, SIZE = 9, 21, 20, 15
+EMOJI_SIZE = 109  # the one size that the colour font has
+BACKGROUND, FOREGROUND = (24, 26, 31), (222, 224, 228)
+WAIT_SECONDS = 60.0
+
+
+def screen(typed: str, expected: str, folder: Path) -> list[str]:
+    """The lines of a terminal, with their colours, once a command's output has this text."""
+    tmux = ["tmux", "-L", f"pictures-{folder.name}", "-f", "/dev/null"]
+
+    def run(*arguments: str) -> str:
+        ran = subprocess.run([*tmux, *arguments], check=True, capture_output=True, text=True)
+        return ran.stdout
+
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shell = f"env PATH={path} PYTHONPATH={folder} PS1='$ ' bash --norc"
+    size = ("-x", str(COLUMNS), "-y", "24")
+    run("new-session", "-d", *size, "-c", str(folder), shell)
+    try:
+        run("send-keys", "-l", typed)
+        run("send-keys", "Enter")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while expected not in run("capture-pane", "-p"):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{expected!r} never came: {run('capture-pane', '-p')}")
+            time.sleep(0.02)
+        lines = run("capture-pane", "-epN").rstrip().splitlines()
+        return lines[:-1] if lines[-1].strip() == "$" else lines
+    finally:
+        run("kill-server")
+
+
+def draw(lines: list[str]) -> Image.Image:
+    """A screen as a picture."""
+    width = 2 * MARGIN + COLUMNS * CELL_WIDTH
+    image = Image.new("RGB", (width, 2 * MARGIN + len(lines) * CELL_HEIGHT), BACKGROUND)
+    canvas = ImageDraw.Draw(image)
+    console = Console(width=1000, color_system="truecolor", force_terminal=True)
+    fonts = {
+        bold: ImageFont.truetype(FONTS / "dejavu" / f"DejaVuSansMono{'-Bold' * bold}.ttf", SIZE)
+        for bold in (False, True)
+    }
+    for row, text in enumerate(AnsiDecoder().decode("\n".join(lines))):
+        column = 0
+        for segment in text.render(console):
+            style = segment.style or Style()
+            colour = FOREGROUND
+            if style.color is not None and not style.color.is_default:
+                red, green, blue = style.color.get_truecolor()
+                colour = (red, green, blue)
+            for character in segment.text.rstrip("\n"):
+                place = (MARGIN + column * CELL_WIDTH, MARGIN + row * CELL_HEIGHT)
+                if cell_len(character) == 2:
+                    image.paste(*_emoji(character, place))
+                else:
+                    canvas.text(place, character, font=fonts[bool(style.bold)], fill=colour)
+                column += cell_len(character)
+    return image
+
+
+def _emoji(
+    character: str, place: tuple[int, int]
+) -> tuple[Image.Image, tuple[int, int], Image.Image]:
+    """What `Image.paste` takes to put a coloured character there."""
+    font = ImageFont.truetype(FONTS / "noto" / "NotoColorEmoji.ttf", EMOJI_SIZE)
+    picture = Image.new("RGBA", (136, 128))
+    ImageDraw.Draw(picture).text((0, 0), character, font=font, embedded_color=True)
+    picture = picture.resize((18, 17), Image.Resampling.LANCZOS)
+    return picture, (place[0], place[1] + 1), picture
+
+
+def watch(folder: Path) -> list[str]:
+    """A bar for a real rsync, its output above."""
+    source = folder / "photos"
+    source.mkdir()
+    for number in range(1, 7):
+        (source / f"IMG_{number:04}.raw").write_bytes(bytes(6_000_000))
+    typed = "similubot watch -- rsync -a -v --info=progress2 --bwlimit=9M photos/ backup/"
+    return screen(typed, "IMG_0005.raw", folder)
+
+
+def plugins(folder: Path) -> list[str]:
+    """The table, with one plugin that breaks."""
+    info = folder / "similubot_example-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: similubot-example\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[similubot]\nexample = similubot_example\n")
+    (folder / "similubot_example.py").write_text("import fancy_http\n")
+    return screen("similubot plugins", "commands:", folder)
+
+
+def main() -> None:
+    """Take all pictures."""
+    for take in (watch, plugins):
+        with tempfile.TemporaryDirectory() as folder:
+            draw(take(Path(folder))).save(IMAGES / f"{take.__name__}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
