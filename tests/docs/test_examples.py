@@ -1,4 +1,4 @@
-"""Every Python example of README.md and of the guide runs; every command line in them is one.
+"""Every Python example of the guide and of two READMEs runs; each command line in them is one.
 
 On a page, a block whose first line is ``# some/name.py`` is that file; blocks with tests are run by
 pytest with the testkit's fixtures, and the others as one program, in the page's order. The examples
@@ -24,7 +24,11 @@ from similubot_core.plugins import load_plugins
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
-    for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "plugins/testkit/README.md",
+        *ROOT.glob("docs/**/*.md"),
+    )
     if path != ROOT / "docs/migration.md"
 )
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -112,7 +116,7 @@ def test_the_python_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         (tmp_path / "programs/flac").chmod(0o755)
         ran = run(
             *(tmp_path, "-m", "pytest", "-q", "-rs", "-p", "similubot_testkit.pytest_plugin"),
-            *("-p", "no:cacheprovider", "--rootdir", str(tmp_path), "tests"),
+            *("-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)),
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "skipped" not in ran.stdout
