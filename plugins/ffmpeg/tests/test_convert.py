@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from similubot_ffmpeg import AudioConverter
-from similubot_testkit.media import SHAPES, TAGS
+from similubot_testkit.media import SHAPES, TAGS, run_ffmpeg
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import (
@@ -182,6 +182,24 @@ def test_the_index_of_a_result_lies_at_its_front(shapes: Shapes, converter: Audi
     for shape in ("wav", "mp3 with art", "ADTS"):
         data = Path(converter.convert_to_aac(shapes(shape))[1] or "").read_bytes()
         assert 0 < data.find(b"moov") < data.find(b"mdat")
+
+
+def test_a_bitrate_that_changes_is_not_taken_for_that_of_the_first_frame(
+    converter: AudioConverter, maker: Path, tmp_path: Path
+) -> None:
+    # Silence, then noise: FFmpeg takes 32 kb/s for all of it, where a Xing header is missing.
+    source = tmp_path / "changing.mp3"
+    run_ffmpeg(
+        maker,
+        *("-f", "lavfi", "-i", "anoisesrc=d=20,volume=gt(t\\,2)/2:eval=frame"),
+        *("-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", str(source)),
+    )
+    _, path, _ = converter.convert_to_aac(source)
+    _, info, _ = converter.get_media_info(path or "")
+    assert info is not None
+    assert info.audio is not None
+    assert info.audio.bitrate is not None
+    assert info.audio.bitrate > 60
 
 
 def test_sound_of_5_1_stays_5_1(shapes: Shapes, converter: AudioConverter) -> None:

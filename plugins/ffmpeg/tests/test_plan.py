@@ -94,6 +94,12 @@ def test_aac_that_does_not_fit_as_it_is_is_encoded() -> None:
     assert 32 <= bitrate < 256
 
 
+def test_aac_of_an_unknown_bitrate_is_copied_to_see_whether_it_fits() -> None:
+    assert chosen("aac", None, max_size=200_000) is None
+    request = ConversionRequest(max_size=500_000)
+    assert choose(media("aac", None), request, 128, MINUTE, may_copy=False).bitrate is not None
+
+
 def test_cover_art_takes_its_part_of_the_size() -> None:
     request = ConversionRequest(max_size=500_000)
     without = choose(media("flac", 900), request, 128, MINUTE).bitrate

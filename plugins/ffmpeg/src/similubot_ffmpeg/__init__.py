@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, Converter, ConverterSpec, Settings, TrackerSpec, hookimpl
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_ffmpeg.converter import AudioConverter
@@ -14,21 +15,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["AudioConverter", "FFmpegProgressTracker", "FFmpegSettings", "MediaInfo"]
 
-_HOMES = {
-    "AudioConverter": "converter",
-    "FFmpegProgressTracker": "tracker",
-    "FFmpegSettings": "settings",
-    "MediaInfo": "probe",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for only now, so that finding the plugin stays light."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AudioConverter": "converter",
+        "FFmpegProgressTracker": "tracker",
+        "FFmpegSettings": "settings",
+        "MediaInfo": "probe",
+    },
+)
 
 
 def _tracker() -> "FFmpegProgressTracker":

@@ -14,12 +14,11 @@ from similubot_ffmpeg.plan import Plan, choose
 from similubot_ffmpeg.probe import MediaInfo, measure, probe
 from similubot_ffmpeg.runs import FFmpeg, Run, too_long
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
+from similubot_ffmpeg.wav import wav_seconds
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 4
-_ENDS_TELL = ("wav", "w64", "caf", "aiff", "au", "voc")
-"""Containers whose last packet is cut when their end is missing, and only then."""
 
 
 class _CannotCopyError(Exception):
@@ -61,6 +60,8 @@ class Conversion:
         if info.audio is None:
             raise no_sound(self.name)
         length = self._length(info, request)
+        if info.estimated:
+            info = info.with_bitrate_over(length)
         cover = self._cover_size(info) if request.max_size else 0
         allowed, may_copy = request.max_size, True
         for _ in range(ATTEMPTS):
@@ -81,8 +82,9 @@ class Conversion:
             over = result.stat().st_size - (request.max_size or 0)
             if allowed is None or over <= 0:
                 return result
-            # The encoder went over the bitrate it was given: aim lower by what it was over.
-            allowed, may_copy = allowed - over, False
+            if plan.bitrate is not None:
+                allowed -= over  # the encoder went over the bitrate it was given: aim lower
+            may_copy = False
         raise StageError(
             f"{self.name} could not be made to fit {size(request.max_size)}; allow more."
         )
@@ -196,13 +198,12 @@ class Conversion:
         """Raise when a part of the source's sound is missing: FFmpeg's exit status is 0 then."""
         converted = run.out_time or 0.0
         expected = None if info.estimated else info.sound_duration
-        if info.format in _ENDS_TELL:
-            cut = run.damage.packet_cut
-        elif info.format == "ogg":
+        if info.format == "wav":
+            expected = wav_seconds(self.file)
+        # The index can be whole, and the rest all there but for a last, empty piece.
+        cut = run.damage.cut_short and (expected is None or converted < expected - 0.1)
+        if info.format == "ogg":
             cut = ogg_is_cut(self.file)
-        else:
-            # The index is whole and the rest may be all there but for a last, empty piece.
-            cut = run.damage.cut_short and (expected is None or converted < expected - 0.1)
         if not cut and expected is not None and converted < expected - tolerance(expected):
             cut = not info.has_video or self._picture_is_cut(expected)
         if cut:

@@ -23,13 +23,15 @@ PRE_ROLL = 2048
 9 remembers that much: measured around the join, with 16 frames the sound was up to 3 dB worse than
 in one piece (20 dB for lone tones), with 2,048 within 0.6 dB for each of four kinds of sound."""
 POST_ROLL = 3
-SHORTEST_PART = 300.0
-"""Seconds: below that, what is encoded twice (48 s at 44,100 Hz) eats up what is won."""
+SHORTEST_PART = 6 * PRE_ROLL
+"""Frames, 285 s at 44,100 Hz: below that, what is encoded twice eats up what is won."""
 
 _SKIPPED_PER_SECOND = 50.0
 """Seconds of media that a slow machine decodes in a second, to reach a part's begin."""
-_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025)
-_LAYOUTS = ("mono", "stereo", "5.1", "5.1(side)")
+_RATES = (
+    *(96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000),
+)
+_LAYOUTS = ("mono", "stereo", "1 channels", "2 channels", "5.1", "5.1(side)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def how_many(threads: int, length: float | None, track: AudioTrack) -> int:
     """
     if length is None or track.sample_rate not in _RATES or track.layout not in _LAYOUTS:
         return 1
-    return max(1, min(threads or _processors(), int(length / SHORTEST_PART)))
+    frames = length * track.sample_rate / FRAME_SAMPLES
+    return max(1, min(threads or _processors(), int(frames / SHORTEST_PART)))
 
 
 def _processors() -> int:

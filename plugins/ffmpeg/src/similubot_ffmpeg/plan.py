@@ -85,8 +85,8 @@ def choose(
     if request.max_size is None or length is None:
         return Plan(None if copies else wanted)
     highest = highest_bitrate(request.max_size - cover_size, length, info.audio.sample_rate)
-    if copies and has is not None and has <= highest:
-        return Plan(None)
+    if copies and (has is None or has <= highest):
+        return Plan(None)  # where the bitrate is not known, copying costs little and shows it
     if highest < LOWEST_BITRATE:
         needed = estimated_size(LOWEST_BITRATE, length, info.audio.sample_rate) + cover_size
         raise StageError(

@@ -71,6 +71,16 @@ class MediaInfo:
             return own or self.duration
         return min(own, self.duration)  # what is left of a longer file keeps the old track's length
 
+    def with_bitrate_over(self, length: float | None) -> "MediaInfo":
+        """The same, its sound's bitrate worked out from the file's size and a measured length.
+
+        Where FFmpeg guesses the duration, it takes the first frame's bitrate for all of them.
+        """
+        if self.audio is None or self.has_video or not length:
+            return self
+        bitrate = max(1, round(self.size * 8 / 1000 / length))
+        return replace(self, audio=replace(self.audio, bitrate=bitrate))
+
 
 def probe(ffmpeg: FFmpeg, file: Path, name: str, cancel: CancelToken) -> MediaInfo:
     """What is in `file`, which is called `name` in errors.

@@ -75,11 +75,22 @@ def version_of(program: Program) -> str:
     return match[1]
 
 
+def _has_encoder(program: Program) -> bool:
+    result = run_process(
+        [program.path, "-hide_banner", "-h", "encoder=aac"], cancel=CancelToken(), time_limit=10.0
+    )
+    return "Encoder aac [" in result.stdout_tail
+
+
 def check(settings: Settings) -> list[Check]:
     """What `similubot doctor` says: which FFmpeg is used, and its version."""
     try:
         program = find_program(settings.table(FFmpegSettings))
         version = version_of(program)
+        has_encoder = _has_encoder(program)
     except StageError as error:
         return [Check("FFmpeg", False, error.message, f"{CURE[0].upper()}{CURE[1:]}.")]
-    return [Check("FFmpeg", True, f"{version} from {program.origin}: {program.path}")]
+    found = [Check("FFmpeg", True, f"{version} from {program.origin}: {program.path}")]
+    if not has_encoder:
+        found.append(Check("AAC encoder", False, "This FFmpeg has none.", "Install a full build."))
+    return found

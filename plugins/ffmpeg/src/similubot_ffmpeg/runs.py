@@ -20,7 +20,6 @@ _CUT_SHORT = re.compile(
     r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
     r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
 )
-_LAST_PACKET_CUT = re.compile(r"corrupt input packet in stream \d+$")  # said of other damage too
 
 
 @dataclass(slots=True)
@@ -29,13 +28,10 @@ class Damage:
 
     Attributes:
         cut_short: It ends before its index says it does.
-        packet_cut: A packet was not whole; of a file that is one long run of samples (wav) that
-            means that its end is missing.
         errors: How many pieces could not be decoded.
     """
 
     cut_short: bool = False
-    packet_cut: bool = False
     errors: int = 0
 
     def read(self, line: str) -> None:
@@ -44,8 +40,6 @@ class Damage:
             self.errors += 1
         elif _CUT_SHORT.search(line):
             self.cut_short = True
-        elif _LAST_PACKET_CUT.search(line):
-            self.packet_cut = True
 
 
 @dataclass(frozen=True, slots=True)
