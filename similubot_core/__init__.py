@@ -3,8 +3,9 @@
 The public names are imported when they are first used, so that finding the plugins stays light.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.cancel import CancelToken
@@ -81,43 +82,38 @@ __all__ = [
     "hookimpl",
 ]
 
-_HOMES = {
-    "CancelToken": "cancel",
-    "Check": "descriptors",
-    "CommandContext": "descriptors",
-    "CommandSpec": "descriptors",
-    "ConverterSpec": "descriptors",
-    "DownloaderSpec": "descriptors",
-    "Sink": "descriptors",
-    "SinkContext": "descriptors",
-    "SinkSpec": "descriptors",
-    "TrackerSpec": "descriptors",
-    "UploaderSpec": "descriptors",
-    "Cancelled": "errors",
-    "PluginError": "errors",
-    "SettingsError": "errors",
-    "SimilubotError": "errors",
-    "StageError": "errors",
-    "UsageError": "errors",
-    "hookimpl": "hookspecs",
-    "KEEP": "progress",
-    "ProgressCallback": "progress",
-    "ProgressInfo": "progress",
-    "ProgressStatus": "progress",
-    "ProgressTracker": "progress",
-    "RateMeter": "rate",
-    "Settings": "settings",
-    "ConversionRequest": "stages",
-    "Converter": "stages",
-    "Downloader": "stages",
-    "StageContext": "stages",
-    "Uploader": "stages",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CancelToken": "cancel",
+        "Check": "descriptors",
+        "CommandContext": "descriptors",
+        "CommandSpec": "descriptors",
+        "ConverterSpec": "descriptors",
+        "DownloaderSpec": "descriptors",
+        "Sink": "descriptors",
+        "SinkContext": "descriptors",
+        "SinkSpec": "descriptors",
+        "TrackerSpec": "descriptors",
+        "UploaderSpec": "descriptors",
+        "Cancelled": "errors",
+        "PluginError": "errors",
+        "SettingsError": "errors",
+        "SimilubotError": "errors",
+        "StageError": "errors",
+        "UsageError": "errors",
+        "hookimpl": "hookspecs",
+        "KEEP": "progress",
+        "ProgressCallback": "progress",
+        "ProgressInfo": "progress",
+        "ProgressStatus": "progress",
+        "ProgressTracker": "progress",
+        "RateMeter": "rate",
+        "Settings": "settings",
+        "ConversionRequest": "stages",
+        "Converter": "stages",
+        "Downloader": "stages",
+        "StageContext": "stages",
+        "Uploader": "stages",
+    },
+)

@@ -15,11 +15,10 @@ CORE = Path(similubot_core.__file__).parent
 ROOT = CORE.parent
 # Each module imports only from those before it.
 FLOORS = [
-    "errors", "cancel", "delivery", "ticker", "progress", "rate", "render", "process", "settings",
-    "stages",
-    "descriptors", "hookspecs", "pace", "sinks", "folder_uploader", "pipeline", "foreground",
-    "percent_tracker", "console_log", "commands", "builtin", "installed", "plugins", "cli",
-    "__main__",
+    "lazy", "errors", "cancel", "delivery", "ticker", "progress", "rate", "render", "process",
+    "settings", "stages", "descriptors", "hookspecs", "pace", "sinks", "folder_uploader",
+    "pipeline", "foreground", "percent_tracker", "console_log", "commands", "builtin",
+    "installed", "plugins", "cli", "__main__",
 ]  # fmt: skip
 PACKAGE = "__init__"  # lazily all of them, and the version
 HEAVY = ("discord", "aiohttp", "requests", "rich", "cryptography", "asyncio", "ssl")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, Settings, TrackerSpec, Uploader, UploaderSpec, hookimpl
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_catbox.settings import CatboxSettings
@@ -12,23 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CatboxSettings", "CatboxUploader", "LitterboxUploader", "UploadProgressTracker"]
 
-_HOMES = {
-    "CatboxSettings": "similubot_catbox.settings",
-    "CatboxUploader": "similubot_catbox.uploader",
-    "LitterboxUploader": "similubot_catbox.uploader",
-    "UploadProgressTracker": "similubot_catbox.tracker",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name's module when the name is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CatboxSettings": "settings",
+        "CatboxUploader": "uploader",
+        "LitterboxUploader": "uploader",
+        "UploadProgressTracker": "tracker",
+    },
+)
 
 
 @hookimpl

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, Settings, Sink, SinkContext, SinkSpec, hookimpl
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_discord_sink.board import ProgressBoard
@@ -26,23 +27,17 @@ __all__ = [
     "point_discord_at",
 ]
 
-_MODULES = {
-    "CancelView": "cancel_view",
-    "ProgressBoard": "board",
-    "DiscordProgressUpdater": "updater",
-    "DiscordSettings": "settings",
-    "open_webhook_sink": "webhook_sink",
-    "point_discord_at": "endpoint",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used, so that importing the package stays light."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CancelView": "cancel_view",
+        "DiscordProgressUpdater": "updater",
+        "DiscordSettings": "settings",
+        "ProgressBoard": "board",
+        "open_webhook_sink": "webhook_sink",
+        "point_discord_at": "endpoint",
+    },
+)
 
 
 def _open_sink(context: SinkContext) -> Sink:

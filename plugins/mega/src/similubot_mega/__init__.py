@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, Downloader, DownloaderSpec, Settings, TrackerSpec, hookimpl
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_mega.downloader import MegaDownloader, MegaFileInfo
@@ -19,22 +20,16 @@ __all__ = [
     "MegatoolsProgressTracker",
 ]
 
-_HOMES = {
-    "MegaDownloader": "downloader",
-    "MegaFileInfo": "downloader",
-    "MegaProgressTracker": "tracker",
-    "MegaSettings": "settings",
-    "MegatoolsProgressTracker": "megatools_tracker",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what is asked for only now, so that finding the plugin stays light."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "MegaDownloader": "downloader",
+        "MegaFileInfo": "downloader",
+        "MegaProgressTracker": "tracker",
+        "MegaSettings": "settings",
+        "MegatoolsProgressTracker": "megatools_tracker",
+    },
+)
 
 
 def _mega_tracker() -> "MegaProgressTracker":
