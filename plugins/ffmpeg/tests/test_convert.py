@@ -113,10 +113,11 @@ def test_a_name_that_is_taken_gets_a_number(shapes: Shapes, newest: AudioConvert
 def test_the_environment_changes_nothing(
     shapes: Shapes, newest: AudioConverter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    source = shapes("mp3 with art")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AV_LOG_FORCE_COLOR", "1")
     monkeypatch.setenv("FFREPORT", "file=report.log:level=32")
-    assert newest.convert_to_aac(shapes("mp3 with art"))[0]
+    assert newest.convert_to_aac(source)[0]
     assert names_in(tmp_path) == ["results"]
 
 
