@@ -14,16 +14,13 @@ from similubot_core.descriptors import (
 )
 from similubot_core.hookspecs import hookimpl
 
-FALLBACK_TRACKER = "percent"
-"""The tracker that `watch` takes for a program that no other one reads."""
-
 
 @hookimpl
 def similubot_trackers() -> list[TrackerSpec]:
     """The tracker of any tool that prints percentages."""
-    from similubot_core.percent_tracker import PercentTracker
+    from similubot_core.percent_tracker import TRACKER_NAME, PercentTracker
 
-    return [TrackerSpec(FALLBACK_TRACKER, "any tool that prints percentages", PercentTracker)]
+    return [TrackerSpec(TRACKER_NAME, "any tool that prints percentages", PercentTracker)]
 
 
 @hookimpl

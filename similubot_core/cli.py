@@ -9,7 +9,7 @@ from typing import NoReturn
 from similubot_core import __version__
 from similubot_core.descriptors import CommandContext, CommandSpec, Plugins
 from similubot_core.errors import Cancelled, SimilubotError, UsageError, sentence_of
-from similubot_core.plugins import load_from_environment
+from similubot_core.plugins import INTERFACE_VERSIONS, load_from_environment
 
 DONE, FAILED, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
@@ -69,7 +69,8 @@ def _run(arguments: list[str]) -> int:
     options, rest = common.parse_known_args(own)
     rest += arguments[len(own) :]
     if rest[:1] == ["--version"]:
-        print(f"similubot {__version__}")  # noqa: T201
+        spoken = ", ".join(map(str, INTERFACE_VERSIONS))
+        print(f"similubot {__version__} (plugin interface {spoken})")  # noqa: T201
         return DONE
     if not rest or rest[0] in ("-h", "--help"):
         plugins = load_from_environment(none=options.no_plugins, hooks=("similubot_commands",))

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from similubot_core.progress import ProgressTracker
 from similubot_core.rate import RateMeter
 
+TRACKER_NAME = "percent"
+"""What `--tracker` takes for it; it is also the one for programs that no other tracker reads."""
+
 NEW_ITEM_DROP = 5.0
 """A percentage that is this much lower than the last one is of another item (rsync --progress
 counts anew for every file)."""

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TextIO
 
 from similubot_core import render
-from similubot_core.builtin import FALLBACK_TRACKER
 from similubot_core.commands.sink_options import add_sink_option, open_sinks
 from similubot_core.commands.watched_command import check_program, run_watched
 from similubot_core.descriptors import CommandContext, TrackerSpec
 from similubot_core.errors import UsageError
-from similubot_core.percent_tracker import PercentTracker
+from similubot_core.percent_tracker import TRACKER_NAME, PercentTracker
 from similubot_core.process import LineSplitter
 from similubot_core.progress import ProgressTracker
 
@@ -79,9 +78,9 @@ def choose_tracker(context: CommandContext, name: str | None, program: str) -> P
         if len(reading) > 1:
             names = " and ".join(reading)
             raise UsageError(f"Several trackers read {program}: {names}; choose with --tracker.")
-        name = reading[0] if reading else FALLBACK_TRACKER
+        name = reading[0] if reading else TRACKER_NAME
     spec = context.plugins.get(TrackerSpec, name)
-    return PercentTracker(program) if spec.name == FALLBACK_TRACKER else spec.factory()
+    return PercentTracker(program) if spec.name == TRACKER_NAME else spec.factory()
 
 
 def _end(tracker: ProgressTracker, program: str, status: int) -> int:
