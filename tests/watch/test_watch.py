@@ -154,7 +154,7 @@ def test_a_real_rsync_is_followed(tmp_path: Path) -> None:
     (tmp_path / "from").mkdir()
     (tmp_path / "from" / "file").write_bytes(os.urandom(4_000_000))
     ran = watch(
-        ["rsync", "-a", "--info=progress2", "--bwlimit=8M", f"{tmp_path}/from/", tmp_path / "to"],
+        ["rsync", "-a", "--info=progress2", "--bwlimit=2M", f"{tmp_path}/from/", tmp_path / "to"],
         "--sink",
         "json=stderr",
     )
