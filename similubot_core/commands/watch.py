@@ -62,7 +62,9 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
             tracker.add_callback(sink.show, paced=True)
         output = _Output(tracker)
         with tracker:
-            status = run_watched(command, pty=arguments.pty, on_bytes=output.take)
+            status = run_watched(
+                command, pty=arguments.pty, on_bytes=output.take, on_quiet=output.quiet
+            )
             output.close()
             return _end(tracker, program, status)
 
@@ -111,6 +113,7 @@ class _Output:
             stream: codecs.getincrementaldecoder("utf-8")(errors="replace") for stream in (1, 2)
         }
         self._shown_in_part: set[int] = set()
+        self._rows: set[int] = set()
 
     def take(self, stream: int, data: bytes) -> bool:
         """Pass on and read what came on stream 1 or 2; False when nobody takes it any more."""
@@ -120,7 +123,19 @@ class _Output:
             return False
         finally:
             self._lines[stream].feed(data)
+            if data.rfind(b"\r") > data.rfind(b"\n"):
+                self._rows.add(stream)
+            elif b"\n" in data:
+                self._rows.discard(stream)
         return True
+
+    def quiet(self) -> None:
+        """Read a row that is complete though nothing ends it.
+
+        Tools that begin each row with a carriage return (rsync, curl) end it only with the next.
+        """
+        for stream in self._rows:
+            self._lines[stream].close()
 
     def close(self) -> None:
         """Read the last line, which may have no end; show what a sink still keeps of the output."""

@@ -43,7 +43,9 @@ def check_program(name: str) -> None:
         raise UsageError(f"The program {shown} was not found; install it, or correct its name.")
 
 
-def run_watched(command: Sequence[str], *, pty: bool, on_bytes: OnBytes) -> int:
+def run_watched(
+    command: Sequence[str], *, pty: bool, on_bytes: OnBytes, on_quiet: Callable[[], object]
+) -> int:
     """Run the command to its end, in the main thread.
 
     Args:
@@ -51,6 +53,7 @@ def run_watched(command: Sequence[str], *, pty: bool, on_bytes: OnBytes) -> int:
         pty: Whether it gets a terminal of its own; its stderr then comes as stream 1 too.
         on_bytes: Called with its output as it comes. When it returns False the stream is closed,
             as when the reader of a pipe goes away.
+        on_quiet: Called when a tenth of a second brought no output.
 
     Returns:
         The exit status; negative for the signal that ended it.
@@ -69,7 +72,7 @@ def run_watched(command: Sequence[str], *, pty: bool, on_bytes: OnBytes) -> int:
         if not pty:
             stack.enter_context(_foreground(child))
         try:
-            _read(child, outputs, stdin, on_bytes)
+            _read(child, outputs, stdin, on_bytes, on_quiet)
         finally:
             for pipe in (child.stdout, child.stderr):
                 if pipe:
@@ -203,6 +206,7 @@ def _read(
     outputs: dict[int, int],
     keys_to: int | None,
     on_bytes: OnBytes,
+    on_quiet: Callable[[], object],
 ) -> None:
     """Hand its output on until that ends, or the command has ended and says nothing more.
 
@@ -217,6 +221,8 @@ def _read(
         while open_outputs:
             ended = _status(child) is not None
             ready = selector.select(POLL_SECONDS)
+            if not ready:
+                on_quiet()
             for key, _ in ready:
                 data = _read_some(key.fd)
                 if key.data == 0 and keys_to is not None:

@@ -165,6 +165,20 @@ def test_a_real_rsync_is_followed(tmp_path: Path) -> None:
     assert (told[-1]["operation"], told[-1]["percentage"]) == ("rsync", 100)
 
 
+def test_a_row_that_nothing_ends_yet_is_read_all_the_same() -> None:
+    code = "import sys; sys.stdout.write('\\r[ 7%] one\\r[ 8%] two'); sys.stdout.flush(); input()"
+    with subprocess.Popen(
+        [*WATCH, "--sink", "json=stderr", "--", *python(code)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        while b'"percentage": 8.0' not in process.stderr.readline():
+            assert process.poll() is None
+        process.communicate(b"\n", timeout=LIMIT)
+
+
 def test_the_progress_goes_to_several_sinks_at_once() -> None:
     ran = watch(["cat", SAMPLES / "curl.txt"], "--sink", "json=stderr", "--sink", "lines=stderr")
     assert events(ran.stderr)[-1]["percentage"] == 100
