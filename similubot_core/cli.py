@@ -118,6 +118,13 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}; {self.prog} --help says more.")
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """With a width of ours argparse need not import `shutil` and its packers to find one."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width())
+
+
 def _own(arguments: list[str]) -> list[str]:
     """The arguments before ``--``; what follows belongs to a watched command."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -125,7 +132,9 @@ def _own(arguments: list[str]) -> list[str]:
 
 def _common_options() -> argparse.ArgumentParser:
     """The options that may stand before or after the command's name."""
-    common = _Parser(prog="similubot", add_help=False, allow_abbrev=False)
+    common = _Parser(
+        prog="similubot", add_help=False, allow_abbrev=False, formatter_class=_HelpFormatter
+    )
     common.add_argument("--config", metavar="FILE", help="settings that win over others")
     common.add_argument("--no-plugins", action="store_true", help="load no plugin at all")
     common.add_argument("--debug", action="store_true", help="show tracebacks and the log")
@@ -141,8 +150,7 @@ def _help(common: argparse.ArgumentParser, plugins: Plugins) -> str:
         usage="similubot [options] COMMAND …",
         description="Any tracker, any sink: live progress of downloads, conversions and uploads.",
         epilog=f"commands (similubot COMMAND --help says more):\n{listed}",
-        # With a width of ours argparse need not import `shutil` and its packers to find one.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=_width()),
+        formatter_class=_HelpFormatter,
         parents=[common],
     )
     parser.add_argument("--version", action="store_true", help="show the version")
