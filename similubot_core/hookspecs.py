@@ -23,7 +23,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def similubot_trackers() -> Sequence[TrackerSpec]:  # type: ignore[empty-body]
     """The trackers of this plugin.
 
-    Example:
+    Examples:
         >>> from similubot_core import ProgressTracker, TrackerSpec, hookimpl
         >>> class Dots(ProgressTracker):
         ...     def parse_output(self, text: str) -> bool:
@@ -39,7 +39,7 @@ def similubot_trackers() -> Sequence[TrackerSpec]:  # type: ignore[empty-body]
 def similubot_sinks() -> Sequence[SinkSpec]:  # type: ignore[empty-body]
     """The sinks of this plugin.
 
-    Example:
+    Examples:
         >>> from similubot_core import SinkSpec, hookimpl
         >>> class Printer:
         ...     def show(self, info):
@@ -56,7 +56,7 @@ def similubot_sinks() -> Sequence[SinkSpec]:  # type: ignore[empty-body]
 def similubot_stages() -> Sequence[StageSpec]:  # type: ignore[empty-body]
     """The downloaders, converters and uploaders of this plugin.
 
-    Example:
+    Examples:
         >>> import shutil
         >>> from pathlib import Path
         >>> from similubot_core import DownloaderSpec, hookimpl
@@ -80,7 +80,7 @@ def similubot_stages() -> Sequence[StageSpec]:  # type: ignore[empty-body]
 def similubot_commands() -> Sequence[CommandSpec]:  # type: ignore[empty-body]
     """The commands that this plugin adds to the `similubot` command line.
 
-    Example:
+    Examples:
         >>> from similubot_core import CommandSpec, hookimpl
         >>> def greet(arguments, context):
         ...     print(f"Hello, {arguments.who}.")
