@@ -48,7 +48,9 @@ def main(ffmpeg: Path, seconds: float, rounds: int) -> None:
         def plain(source: Path, bitrate: int | None) -> list[str]:
             arguments = convert(source, bitrate, results / "plain.m4a", final=True)
             options = ("-hide_banner", "-y", "-progress", "pipe:1", "-nostats")
-            return [str(ffmpeg), *options, "-loglevel", "error", *arguments]
+            # A session of its own, as the converter gives its FFmpegs: Linux shares processors out
+            # among sessions, so on a busy machine the two would differ otherwise.
+            return ["setsid", "-w", str(ffmpeg), *options, "-loglevel", "error", *arguments]
 
         def ours(source: Path, threads: int, bitrate: int) -> list[str]:
             words = (str(ffmpeg), str(threads), str(source), str(bitrate), str(results))

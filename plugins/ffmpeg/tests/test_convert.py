@@ -179,6 +179,29 @@ def test_tags_are_kept_wherever_a_container_has_them(
     assert tags_of(Path(path or ""), maker).items() >= TAGS.items()
 
 
+def test_chapters_are_kept(
+    shapes: Shapes, converter: AudioConverter, maker: Path, tmp_path: Path
+) -> None:
+    chapters = tmp_path / "chapters.txt"
+    chapters.write_text(
+        ";FFMETADATA1\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=3000\ntitle=First\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=3000\nEND=8000\ntitle=Second\n"
+    )
+    book = tmp_path / "book.mp3"
+    inputs = ("-i", str(shapes("mp3 with art")), "-i", str(chapters))
+    run_ffmpeg(maker, *inputs, "-map", "0", "-map_chapters", "1", "-c", "copy", str(book))
+    _, path, _ = converter.convert_to_aac(book)
+    result = subprocess.run(
+        [maker, "-v", "error", "-i", path or "", "-f", "ffmetadata", "-"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout.count(b"[CHAPTER]") == 2
+    assert b"title=Second" in result.stdout
+
+
 def test_the_index_of_a_result_lies_at_its_front(shapes: Shapes, converter: AudioConverter) -> None:
     for shape in ("wav", "mp3 with art", "ADTS"):
         data = Path(converter.convert_to_aac(shapes(shape))[1] or "").read_bytes()

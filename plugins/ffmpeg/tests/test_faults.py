@@ -92,6 +92,19 @@ def test_sound_that_ends_before_the_picture_is_no_damage(
         assert (ok, error) == (True, None)
 
 
+def test_sound_that_begins_after_the_picture_is_no_damage(
+    converter: AudioConverter, maker: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "late.mkv"
+    run_ffmpeg(
+        maker,
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=9", "-itsoffset", "4", "-f", "lavfi"),
+        *("-i", "sine=d=5", "-c:v", "mpeg4", "-c:a", "aac", str(source)),
+    )
+    for bitrate in (None, 64):
+        assert converter.convert_to_aac(source, bitrate)[2] is None
+
+
 def test_files_that_were_written_into_a_pipe_are_whole(
     converter: AudioConverter, maker: Path, tmp_path: Path
 ) -> None:

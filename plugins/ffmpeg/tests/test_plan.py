@@ -13,7 +13,7 @@ MINUTE = 60.0
 
 def media(codec: str, bitrate: int | None, sample_rate: int | None = 44_100) -> MediaInfo:
     track = AudioTrack(codec, sample_rate, "stereo", bitrate)
-    return MediaInfo("mov", 1_000_000, MINUTE, False, track, has_video=False, cover=None)
+    return MediaInfo("mov", 1_000_000, MINUTE, 0.0, False, track, has_video=False, cover=None)
 
 
 def chosen(

@@ -142,6 +142,7 @@ class AudioConverter:
         with context.attach(FFmpegProgressTracker()) as tracker:
             tracker.update(message=f"Reading {one_line(file.name, 80)}")
             check_request(request)
+            check_request(ConversionRequest(self.default_bitrate))
             _checked_source(file)
             if target.exists() or target.is_symlink():
                 raise StageError(f"{target} is there already; choose another name for the result.")

@@ -14,7 +14,9 @@ from similubot_ffmpeg.runs import FFmpeg
 _STREAM = re.compile(r" {2,6}Stream #0:(\d{1,4})(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: (\w+): (.*)")
 _TRACK_LENGTH = re.compile(r" {4,}DURATION(?:-\w+)? +: (\d+:\d\d:\d\d\.\d{1,9})\d*$")  # Matroska's
 _FORMAT = re.compile(r"Input #0, ([\w,]+), from '")
-_BITRATE = re.compile(r"  Duration: .*, bitrate: (\d{1,9}) kb/s$")
+_DURATION = re.compile(
+    r"  Duration: [^,]*,(?: start: (-?\d{1,12}\.\d{1,9}),)? bitrate: (?:(\d{1,9}) kb/s|N/A)$"
+)
 # Shown by 4.2.2 to 9.0.2 for ADTS, wav, and mp3 without a Xing header.
 _ESTIMATED = re.compile(r"\[[^\]]+\] Estimating duration from bitrate, this may be inaccurate$")
 _COVERS = r"(?:mjpeg|png)\b"
@@ -48,6 +50,7 @@ class MediaInfo:
         format: FFmpeg's name of the container, such as "mov,mp4,m4a,3gp,3g2,mj2".
         size: Bytes of the file.
         duration: Seconds; None when the file does not say (a live webm).
+        start: Seconds at which the first track begins; above 0 in a file that begins with nothing.
         estimated: Whether the duration is FFmpeg's guess from the bitrate, which can be 20 % off.
         audio: The first sound track; None when there is none.
         has_video: Whether there is a moving picture.
@@ -58,6 +61,7 @@ class MediaInfo:
     format: str
     size: int
     duration: float | None
+    start: float
     estimated: bool
     audio: AudioTrack | None
     has_video: bool
@@ -111,6 +115,7 @@ class InfoReader:
     def __init__(self) -> None:
         self._output = OutputReader()
         self._container = ""
+        self._start = 0.0
         self._bitrate: int | None = None
         self._estimated = False
         self._has_video = False
@@ -123,8 +128,9 @@ class InfoReader:
         self._output.read(line)
         if match := _FORMAT.match(line):
             self._container = self._container or match[1]
-        elif match := _BITRATE.match(line):
-            self._bitrate = self._bitrate or int(match[1])
+        elif (match := _DURATION.match(line)) and not self._start:
+            self._start = float(match[1] or 0)
+            self._bitrate = int(match[2]) if match[2] else None
         elif _ESTIMATED.match(line):
             self._estimated = True
         elif match := _STREAM.match(line):
@@ -152,6 +158,7 @@ class InfoReader:
             format=self._container,
             size=size,
             duration=self._output.durations[0] or None,
+            start=self._start,
             estimated=self._estimated,
             audio=audio,
             has_video=self._has_video,
