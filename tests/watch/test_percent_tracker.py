@@ -146,6 +146,13 @@ def test_once_a_known_tool_speaks_no_other_line_counts() -> None:
     assert tracker.get_current_progress().percentage == 47
 
 
+@pytest.mark.parametrize("piece", [" ", "1", " 1", "(", "[ ", "#", "1%", "1,", "kB", "\x1b]", "1 "])
+@pytest.mark.timeout(10)  # a pattern that tries every way to split it would need minutes
+def test_a_line_of_any_length_is_refused_without_trying_every_way(piece: str) -> None:
+    line = piece * (65_000 // len(piece))
+    assert not PercentTracker().parse_output(line + "x")
+
+
 @given(st.text())
 def test_any_text_leaves_it_without_an_exception_or_an_end(text: str) -> None:
     tracker = PercentTracker()

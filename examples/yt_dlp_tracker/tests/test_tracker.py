@@ -78,6 +78,8 @@ def test_the_eta_is_that_of_the_whole(fake_clock: Callable[[], float]) -> None:
         "[info] a: Downloading item 1 of 0",
         "[download] 99% of cotton",
         "[download]  50.0% of   10.00MiB at    1.2.3MiB/s ETA 00:05 and more",
+        "[download] 1% of ~" + " " * 65_000 + "1",
+        "[download] 1% of " + "1" * 65_000,
     ],
 )
 def test_titles_that_look_like_rows_say_nothing(line: str) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from similubot_core import ProgressTracker, RateMeter
 
-# Titles are text from outside, so every pattern has to fit the whole line.
+# Titles are text from outside, so every pattern has to fit the whole line; and lengths are bounded,
+# so that no line takes long to refuse.
 _ITEM = re.compile(r"\[download\] Downloading item (\d{1,6}) of (\d{1,6})", re.ASCII)
 _FORMATS = re.compile(r"\[info\] .*: Downloading \d+ format\(s\): ([\w.+-]+(?:, [\w.+-]+)*)")
 _DESTINATION = re.compile(r"\[download\] Destination: .+")
 _ROW = re.compile(
-    r"\[download\]\s+(\d{1,3}(?:\.\d)?)% of (?:~\s*)?\s*[\d.]+\w+"
+    r"\[download\]\s+(\d{1,3}(?:\.\d)?)% of [~ ]{0,12}[\d.]{1,12}[A-Za-z]{1,5}"
     r"(?: in [\d:]+)?(?: at\s+(?:(?P<rate>[\d.]+)(?P<unit>[KMGT]?i?)B/s|Unknown B/s))?"
     r"(?: ETA (?:[\d:]+|Unknown))?(?: \(frag \d+/\d+\))?\s*",
     re.ASCII,
