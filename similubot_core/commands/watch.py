@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
             tracker.add_callback(sink.show, paced=True)
         output = _Output(tracker)
         with tracker:
-            status = run_watched(
+            status, passed_on = run_watched(
                 command, pty=arguments.pty, on_bytes=output.take, on_quiet=output.quiet
             )
             output.close()
-            return _end(tracker, program, status)
+            return _end(tracker, program, status, passed_on)
 
 
 def choose_tracker(context: CommandContext, name: str | None, program: str) -> ProgressTracker:
@@ -85,12 +85,15 @@ def choose_tracker(context: CommandContext, name: str | None, program: str) -> P
     return PercentTracker(program) if spec.name == TRACKER_NAME else spec.factory()
 
 
-def _end(tracker: ProgressTracker, program: str, status: int) -> int:
+def _end(tracker: ProgressTracker, program: str, status: int, passed_on: set[int]) -> int:
     """Tell how it ended; the exit status as a shell has it."""
     if status == 0:
         tracker.complete("Ended with exit status 0.")
     elif -status in _CANCELLING:
         tracker.cancel(f"Ended by {signal.Signals(-status).name}.")
+    elif asked := passed_on.intersection(_CANCELLING):
+        # Many tools, FFmpeg among them, catch the signal and end with a status of their own.
+        tracker.cancel(f"Ended after {signal.Signals(min(asked)).name}.")
     elif status < 0:
         tracker.fail(f"{program} was ended by signal {-status}.")
     else:

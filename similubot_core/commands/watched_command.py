@@ -45,7 +45,7 @@ def check_program(name: str) -> None:
 
 def run_watched(
     command: Sequence[str], *, pty: bool, on_bytes: OnBytes, on_quiet: Callable[[], object]
-) -> int:
+) -> tuple[int, set[int]]:
     """Run the command to its end, in the main thread.
 
     Args:
@@ -56,11 +56,12 @@ def run_watched(
         on_quiet: Called when a tenth of a second brought no output.
 
     Returns:
-        The exit status; negative for the signal that ended it.
+        The exit status, negative for the signal that ended it; and the signals that we passed on.
 
     Raises:
         UsageError: The program could not be started.
     """
+    passed_on: set[int] = set()
     with contextlib.ExitStack() as stack:
         if pty:
             child, outputs, stdin = _start_on_terminal(command, stack)
@@ -68,7 +69,7 @@ def run_watched(
             child, stdin = _start_on_pipes(command), None
             outputs = {_fileno(child.stdout): 1, _fileno(child.stderr): 2}
         stack.callback(_end, child)
-        stack.enter_context(_signals_go_to(child))
+        stack.enter_context(_signals_go_to(child, passed_on))
         if not pty:
             stack.enter_context(_foreground(child))
         try:
@@ -80,7 +81,7 @@ def run_watched(
         while _status(child) is None:  # its output ended before it did
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(POLL_SECONDS)
-    return child.wait()
+    return child.wait(), passed_on
 
 
 def _start_on_pipes(command: Sequence[str]) -> "subprocess.Popen[bytes]":
@@ -154,13 +155,14 @@ def _keys_as_they_come(terminal: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_go_to(child: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _signals_go_to(child: "subprocess.Popen[bytes]", passed_on: set[int]) -> Iterator[None]:
     """What is sent to us goes on to the command and its children; what it makes of it is its own.
 
     One that was ignored when we were started, as SIGHUP under nohup, stays ignored.
     """
 
     def forward(number: int, frame: FrameType | None) -> None:
+        passed_on.add(number)
         _signal(child, number)
 
     before = {}

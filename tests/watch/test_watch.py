@@ -103,6 +103,23 @@ def test_a_command_that_a_passed_on_signal_ended_is_told_as_cancelled() -> None:
         assert events(process.stderr.read())[-1]["status"] == "cancelled"
 
 
+def test_a_command_that_ends_by_itself_after_a_signal_is_told_as_cancelled_too() -> None:
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, lambda number, frame: sys.exit(255))\n"
+        "print('ready')\n"
+        "while True: signal.pause()\n"
+    )
+    command = [*WATCH, "--sink", "json=stderr", "--", *python(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 255
+        assert events(process.stderr.read())[-1]["status"] == "cancelled"
+
+
 def test_the_children_of_the_command_get_the_signal_too(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys\n"
