@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from harness import print_table, run_interleaved
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.process import CatboxProcess
 
 CLIENTS = {
     "similubot-catbox": """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from similubot_catbox.body import BLOCK, MultipartBody, sent_name
 from similubot_catbox.services import FileToSend, identity
-from similubot_testkit.catbox_server_form import FormReceiver
+from similubot_testkit.catbox_server.form import FormReceiver
 
 FIELDS = (("reqtype", "fileupload"), ("userhash", "0123"))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
-from similubot_testkit.catbox_server_faults import Reply, SlowRead, Stall
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.faults import Reply, SlowRead, Stall
+from similubot_testkit.catbox_server.process import CatboxProcess
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import Cancelled, CancelToken, ProgressInfo, ProgressStatus, StageContext

@@ -10,8 +10,8 @@ from similubot_catbox.attempts import Patience
 from similubot_catbox.body import MultipartBody
 from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
-from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, Stall
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, Stall
+from similubot_testkit.catbox_server.process import CatboxProcess
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import ProgressInfo, ProgressStatus

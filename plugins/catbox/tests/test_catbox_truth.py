@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
-from similubot_testkit.catbox_server_faults import SlowRead
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.faults import SlowRead
+from similubot_testkit.catbox_server.process import CatboxProcess
 
 from similubot_core import ProgressInfo, ProgressStatus
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 from similubot_catbox import CatboxUploader, LitterboxUploader
 from similubot_catbox.settings import CatboxSettings
-from similubot_testkit.catbox_server_faults import Fault, Reply, Reset
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.faults import Fault, Reply, Reset
+from similubot_testkit.catbox_server.process import CatboxProcess
 
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus, Settings, StageContext
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from similubot_discord_sink.embed import COLOURS, job_embed
 from similubot_discord_sink.operations import Operations, OperationState
 from similubot_discord_sink.plain_text import cut, plain, units
-from similubot_testkit.discord_server_messages import pinged_by
-from similubot_testkit.discord_server_validate import check_body
+from similubot_testkit.discord_server.messages import pinged_by
+from similubot_testkit.discord_server.validate import check_body
 
 from similubot_core import ProgressInfo, ProgressStatus
 

@@ -15,8 +15,8 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, SlowRead, Stall
-from similubot_testkit.catbox_server_process import CatboxProcess
+from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
+from similubot_testkit.catbox_server.process import CatboxProcess
 
 DATA = os.urandom(300_000)
 

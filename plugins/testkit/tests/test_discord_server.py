@@ -333,7 +333,7 @@ async def test_a_slash_command_is_not_shown_to_who_may_not_use_it(
 async def test_an_interaction_that_is_not_answered_in_time_is_unknown(
     server: LoopbackDiscord, bot: commands.Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("similubot_testkit.discord_server_interactions.ANSWER_WITHIN", 0.0)
+    monkeypatch.setattr("similubot_testkit.discord_server.interactions.ANSWER_WITHIN", 0.0)
     failed: asyncio.Queue[app_commands.AppCommandError] = asyncio.Queue()
 
     @bot.tree.error

@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from similubot_testkit.mega_server_crypto import b64, encrypt_attributes, encrypt_file, wrap_key
-from similubot_testkit.mega_server_faults import (
+from similubot_testkit.mega_server.crypto import b64, encrypt_attributes, encrypt_file, wrap_key
+from similubot_testkit.mega_server.faults import (
     ApiFault,
     DataFault,
     DataFaultKind,
@@ -31,13 +31,11 @@ from similubot_testkit.mega_server_faults import (
     hashcash_challenge,
     hashcash_is_right,
 )
-from similubot_testkit.mega_server_http import MegaHttpServer
+from similubot_testkit.mega_server.http import MegaHttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
-
-__all__ = ["LoopbackMega", "PublicFolder"]
 
 
 @dataclass(frozen=True)
@@ -350,7 +348,3 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdin.read()
         sys.stdout.write(json.dumps(asdict(server.counters)) + "\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

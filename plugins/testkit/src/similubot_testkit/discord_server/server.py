@@ -18,29 +18,13 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
-from similubot_testkit.discord_server_interactions import Interaction, Interactions, OptionValue
-from similubot_testkit.discord_server_limits import Fault
-from similubot_testkit.discord_server_messages import Edit, Message
-from similubot_testkit.discord_server_rest import Request, Rest
-from similubot_testkit.discord_server_state import State, Webhook
-from similubot_testkit.discord_server_thread import PATIENCE, ServerThread
-from similubot_testkit.discord_server_troubles import Troubles
-from similubot_testkit.discord_server_world import Channel, Guild, Role, User
-
-__all__ = [
-    "Channel",
-    "Edit",
-    "Fault",
-    "Guild",
-    "Interaction",
-    "LoopbackDiscord",
-    "Message",
-    "OptionValue",
-    "Request",
-    "Role",
-    "User",
-    "Webhook",
-]
+from similubot_testkit.discord_server.interactions import Interaction, Interactions, OptionValue
+from similubot_testkit.discord_server.messages import Message
+from similubot_testkit.discord_server.rest import Request, Rest
+from similubot_testkit.discord_server.state import State, Webhook
+from similubot_testkit.discord_server.thread import PATIENCE, ServerThread
+from similubot_testkit.discord_server.troubles import Troubles
+from similubot_testkit.discord_server.world import Channel, Guild, Role, User
 
 T = TypeVar("T")
 

@@ -6,13 +6,13 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from similubot_testkit.discord_server_errors import MESSAGES
-from similubot_testkit.discord_server_interactions import Interactions
-from similubot_testkit.discord_server_limits import Fault
-from similubot_testkit.discord_server_messages import Message
-from similubot_testkit.discord_server_rest import Rest
-from similubot_testkit.discord_server_state import State
-from similubot_testkit.discord_server_thread import ServerThread
+from similubot_testkit.discord_server.errors import MESSAGES
+from similubot_testkit.discord_server.interactions import Interactions
+from similubot_testkit.discord_server.limits import Fault
+from similubot_testkit.discord_server.messages import Message
+from similubot_testkit.discord_server.rest import Rest
+from similubot_testkit.discord_server.state import State
+from similubot_testkit.discord_server.thread import ServerThread
 
 
 class Troubles:

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from similubot_testkit.catbox_server_faults import Fault, Reply, Reset, SlowRead, Stall
-from similubot_testkit.catbox_server_form import FormError, FormReceiver, ReceivedFile
-from similubot_testkit.catbox_server_http import RequestHead, read_head, send_reply
-from similubot_testkit.catbox_server_rules import answer_to
+from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
+from similubot_testkit.catbox_server.form import FormError, FormReceiver, ReceivedFile
+from similubot_testkit.catbox_server.http import RequestHead, read_head, send_reply
+from similubot_testkit.catbox_server.rules import answer_to
 
 _BLOCK = 262_144
 _IDLE_SECONDS = 120.0
