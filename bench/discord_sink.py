@@ -60,6 +60,7 @@ def spread(samples: list[float]) -> dict[str, float]:
 
 async def connected(ask: dict[str, Any]) -> Any:
     import discord
+
     from similubot_discord_sink import point_discord_at
 
     point_discord_at(ask["api_url"], ask["gateway_url"])
@@ -95,9 +96,8 @@ def timed_updates(callback: Callable[[Any], None], ask: dict[str, Any], name: st
 
 async def threads_load(ask: dict[str, Any]) -> dict[str, Any]:
     """8 threads tell one message, 5,000 updates a second together."""
-    from similubot_discord_sink import DiscordProgressUpdater
-
     from similubot_core import ProgressInfo, ProgressStatus
+    from similubot_discord_sink import DiscordProgressUpdater
 
     client = await connected(ask)
     channel = client.get_channel(ask["channels"][0])
@@ -122,9 +122,8 @@ async def threads_load(ask: dict[str, Any]) -> dict[str, Any]:
 
 async def jobs_load(ask: dict[str, Any]) -> dict[str, Any]:
     """50 jobs of three stages in 10 channels, each in a thread, 20 updates a second each."""
-    from similubot_discord_sink import DiscordProgressUpdater
-
     from similubot_core import ProgressTracker
+    from similubot_discord_sink import DiscordProgressUpdater
 
     class Counter(ProgressTracker):
         def parse_output(self, text: str) -> bool:
@@ -178,9 +177,8 @@ async def jobs_load(ask: dict[str, Any]) -> dict[str, Any]:
 
 async def ours_load(ask: dict[str, Any]) -> dict[str, Any]:
     """60 steps in 6 s, as tqdm's run: the sink."""
-    from similubot_discord_sink import DiscordProgressUpdater
-
     from similubot_core import ProgressTracker
+    from similubot_discord_sink import DiscordProgressUpdater
 
     class Counter(ProgressTracker):
         def parse_output(self, text: str) -> bool:

@@ -11,11 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import find_program
 from similubot_testkit.media import make_sound
-
-from similubot_core import ProgressInfo, ProgressStatus
 
 
 def measure(ffmpeg: Path, source: Path, threads: int, folder: Path) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from ffmpeg_progress_yield import FfmpegProgress
+
 from similubot_ffmpeg import FFmpegProgressTracker
 
 HEADER = (

@@ -11,6 +11,9 @@ from typing import cast
 import discord
 import pytest
 from discord.ext import commands
+
+import similubot_core
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
@@ -19,9 +22,6 @@ from similubot_testkit.catbox_server import LoopbackCatbox
 from similubot_testkit.discord_server import LoopbackDiscord
 from similubot_testkit.media import make_video
 from similubot_testkit.mega_server import LoopbackMega
-
-import similubot_core
-from similubot_core import ProgressInfo, ProgressStatus
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
 SECONDS = 3

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
 from similubot_bot.attachment import AttachmentProgressTracker
 from similubot_catbox import UploadProgressTracker
-from similubot_ffmpeg import FFmpegProgressTracker
-from similubot_testkit.rules import assert_tracker_keeps_the_rules
-
 from similubot_core import ProgressTracker, TrackerSpec
 from similubot_core.folder_uploader import CopyProgressTracker
 from similubot_core.plugins import load_plugins
+from similubot_ffmpeg import FFmpegProgressTracker
+from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
 INSTALLED = load_plugins().all(TrackerSpec)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from similubot_ffmpeg import AudioConverter
 from similubot_ffmpeg.program import find_program
 from similubot_ffmpeg.settings import FFmpegSettings

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from similubot_testkit.catbox_server.faults import Reply
 
 from .conftest import BotProcess, answers, description, final_answer, is_final, title

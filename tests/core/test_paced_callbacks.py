@@ -5,9 +5,9 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker, ticker
+from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 PATIENCE = 10.0
 

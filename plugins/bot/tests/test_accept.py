@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_bot.accept import AttachedFile, accepted, first_link, read_wish
 from similubot_bot.attachment import safe_name
 from similubot_bot.settings import BotSettings
-
 from similubot_core import DownloaderSpec, Settings, StageContext, UploaderSpec, UsageError
 from similubot_core.descriptors import Plugins
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from similubot_bot.logs import SafeFormatter, job_number
 
 KEY = "SeCrEtKeY0123456789abcdefghijklmnopqrstuvwxyz"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_bot.queue import Caps, FairQueue, Ticket
 
 

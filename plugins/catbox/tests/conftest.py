@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+
 from similubot_catbox.attempts import Patience
 from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings

@@ -5,6 +5,7 @@ import datetime
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from similubot_catbox.answers import (
     LONGEST_WAIT,
     Again,
@@ -19,7 +20,6 @@ from similubot_catbox.answers import (
 from similubot_catbox.post import Answer, NoAnswerError, Trouble
 from similubot_catbox.services import Service, catbox, litterbox
 from similubot_catbox.settings import CatboxSettings
-
 from similubot_core import SettingsError
 
 CATBOX = catbox(CatboxSettings(), None)

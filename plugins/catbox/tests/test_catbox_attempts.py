@@ -1,12 +1,12 @@
 """What is tried again, how often, after which wait, and what is told of it."""
 
 import pytest
+
 from similubot_catbox.answers import Again, Failure
 from similubot_catbox.attempts import Patience, try_until_done
 from similubot_catbox.post import NoAnswerError, Trouble
 from similubot_catbox.services import catbox
 from similubot_catbox.settings import CatboxSettings
-
 from similubot_core import Cancelled, CancelToken, StageError
 
 SERVICE = catbox(CatboxSettings(), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_catbox.body import BLOCK, MultipartBody, sent_name
 from similubot_catbox.services import FileToSend, identity
 from similubot_testkit.catbox_server.form import FormReceiver

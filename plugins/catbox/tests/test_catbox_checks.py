@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from similubot_catbox import CatboxUploader, LitterboxUploader
 from similubot_catbox.attempts import Patience
 from similubot_catbox.services import CATBOX_LIMIT, GIF_LIMIT, LITTERBOX_LIMIT
 from similubot_catbox.settings import CatboxSettings
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_testkit.catbox_server.faults import Reply, SlowRead
 from similubot_testkit.catbox_server.process import CatboxProcess
-
-from similubot_core import ProgressInfo, ProgressStatus
 
 
 def sparse(path: Path, size: int) -> Path:

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-import similubot_catbox
 
+import similubot_catbox
 from similubot_core import Settings, SettingsError, UsageError
 
 SPECS = {spec.name: spec for spec in similubot_catbox.similubot_stages()}

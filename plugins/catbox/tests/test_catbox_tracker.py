@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_catbox import UploadProgressTracker
-from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
+from similubot_catbox import UploadProgressTracker
 from similubot_core import ProgressInfo, ProgressStatus
+from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
 MB = 1_000_000
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_testkit.catbox_server.faults import SlowRead
 from similubot_testkit.catbox_server.process import CatboxProcess
-
-from similubot_core import ProgressInfo, ProgressStatus
 
 MIB = 1 << 20
 

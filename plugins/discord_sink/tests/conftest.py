@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import discord
 import pytest
+
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_testkit.discord_server import LoopbackDiscord
 

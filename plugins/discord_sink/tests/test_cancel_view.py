@@ -6,11 +6,11 @@ import threading
 
 import discord
 import pytest
+
+from similubot_core import CancelToken, ProgressInfo, ProgressStatus
 from similubot_discord_sink import CancelView, DiscordProgressUpdater
 from similubot_discord_sink.cancel_view import REFUSAL
 from similubot_testkit.discord_server import LoopbackDiscord
-
-from similubot_core import CancelToken, ProgressInfo, ProgressStatus
 
 MANAGE_MESSAGES = 1 << 13
 

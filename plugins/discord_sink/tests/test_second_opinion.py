@@ -6,9 +6,9 @@ import discord
 import pytest
 import simcord
 from discord.ext import commands
-from similubot_discord_sink import CancelView, DiscordProgressUpdater, ProgressBoard
 
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus
+from similubot_discord_sink import CancelView, DiscordProgressUpdater, ProgressBoard
 
 HOSTILE = "@everyone <@1> **x** `y` [z](https://evil.example) " + "😀" * 500
 

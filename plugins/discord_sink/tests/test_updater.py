@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import discord
 import pytest
-from similubot_discord_sink import DiscordProgressUpdater
-from similubot_testkit.discord_server import LoopbackDiscord, Message
 
 from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker
+from similubot_discord_sink import DiscordProgressUpdater
+from similubot_testkit.discord_server import LoopbackDiscord, Message
 
 STARTING, IN_PROGRESS = ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS
 COMPLETED, FAILED = ProgressStatus.COMPLETED, ProgressStatus.FAILED

@@ -12,13 +12,13 @@ import aiohttp
 import discord
 import pytest
 from discord import app_commands
+
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.editor import interval_at
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_discord_sink.target import Verdict, judge
 from similubot_testkit.discord_server import Fault, LoopbackDiscord
-
-from similubot_core import ProgressInfo, ProgressStatus
 
 PATCH = "PATCH /channels/{channel}/messages/{message}"
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from similubot_core import ProgressInfo, ProgressStatus, Settings, SinkContext, UsageError
+from similubot_core.plugins import load_plugins
 from similubot_discord_sink import similubot_sinks
 from similubot_discord_sink.settings import DiscordSettings
 from similubot_discord_sink.webhook_sink import WebhookAddress, open_webhook_sink
 from similubot_testkit.discord_server import LoopbackDiscord, Webhook
-
-from similubot_core import ProgressInfo, ProgressStatus, Settings, SinkContext, UsageError
-from similubot_core.plugins import load_plugins
 
 TOKEN = "x" * 68
 

@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from similubot_ffmpeg import AudioConverter, FFmpegSettings
-from similubot_ffmpeg.output import Reading
-from similubot_ffmpeg.runs import Watch
-from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import (
     Cancelled,
@@ -24,6 +20,10 @@ from similubot_core import (
     StageError,
 )
 from similubot_core.process import ProcessStalled
+from similubot_ffmpeg import AudioConverter, FFmpegSettings
+from similubot_ffmpeg.output import Reading
+from similubot_ffmpeg.runs import Watch
+from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 PROMISED_SECONDS = 2.0
 """Within which the design promises that a cancel is obeyed."""

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from similubot_ffmpeg import AudioConverter
-from similubot_testkit.media import SHAPES, TAGS, run_ffmpeg
-from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 from similubot_core import (
     ConversionRequest,
@@ -18,6 +15,9 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_ffmpeg import AudioConverter
+from similubot_testkit.media import SHAPES, TAGS, run_ffmpeg
+from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 Shapes = Callable[[str], Path]
 Decoded = Callable[[Path], float]

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from similubot_core import CancelToken, ConversionRequest, StageContext, StageError
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.faults import cannot_read, failed
 from similubot_ffmpeg.runs import Damage, FFmpeg, Run
 from similubot_testkit.media import make_sound, run_ffmpeg
-
-from similubot_core import CancelToken, ConversionRequest, StageContext, StageError
 
 Shapes = Callable[[str], Path]
 

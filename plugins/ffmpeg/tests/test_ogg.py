@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_ffmpeg.ogg import last_page_is_cut, ogg_is_cut
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_ffmpeg.output import OutputReader, Reading, number, seconds
 
 SAMPLES = Path(__file__).parent / "samples"

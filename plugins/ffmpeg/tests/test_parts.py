@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from similubot_core import ProgressInfo, ProgressStatus
 from similubot_ffmpeg import AudioConverter, FFmpegSettings, parts
 from similubot_ffmpeg.parts import PRE_ROLL, SHORTEST_PART, cut, how_many
 from similubot_ffmpeg.probe import AudioTrack
 from similubot_testkit.media import make_cover, make_sound, run_ffmpeg
 from similubot_testkit.rules import assert_progress_keeps_the_rules
-
-from similubot_core import ProgressInfo, ProgressStatus
 
 RATE = 44_100
 STEREO = AudioTrack("mp3", RATE, "stereo", 192)

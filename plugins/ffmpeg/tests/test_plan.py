@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_ffmpeg.plan import Plan, check_request, choose, estimated_size, highest_bitrate
-from similubot_ffmpeg.probe import AudioTrack, MediaInfo
 
 from similubot_core import ConversionRequest, StageError
+from similubot_ffmpeg.plan import Plan, check_request, choose, estimated_size, highest_bitrate
+from similubot_ffmpeg.probe import AudioTrack, MediaInfo
 
 MINUTE = 60.0
 

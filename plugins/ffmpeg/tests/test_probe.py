@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_ffmpeg.probe import InfoReader, MediaInfo
 
 SAMPLES = Path(__file__).parent / "samples"

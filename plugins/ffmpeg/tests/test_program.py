@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from similubot_ffmpeg.program import check, find_program
-from similubot_ffmpeg.settings import FFmpegSettings
 
 from similubot_core import Settings, StageError
+from similubot_ffmpeg.program import check, find_program
+from similubot_ffmpeg.settings import FFmpegSettings
 
 
 def fake_program(folder: Path, name: str, text: str = "#!/bin/sh\necho hello\n") -> Path:

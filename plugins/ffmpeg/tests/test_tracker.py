@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_ffmpeg import FFmpegProgressTracker
-from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
 from similubot_core import ProgressInfo, ProgressStatus
+from similubot_ffmpeg import FFmpegProgressTracker
+from similubot_testkit.rules import assert_tracker_keeps_the_rules
 
 SAMPLES = Path(__file__).parent / "samples"
 

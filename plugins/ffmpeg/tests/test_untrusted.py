@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from similubot_ffmpeg import AudioConverter
-from similubot_testkit.media import make_sound
 
 from similubot_core import CancelToken
 from similubot_core.process import run_process
+from similubot_ffmpeg import AudioConverter
+from similubot_testkit.media import make_sound
 
 Shapes = Callable[[str], Path]
 

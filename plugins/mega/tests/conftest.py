@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.backoff import Waits
 from similubot_testkit.mega_server import LoopbackMega

@@ -6,10 +6,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_mega.api import MegaError, read_reply, size_in, time_left
-from similubot_mega.backoff import Waits, retry_after
 
 from similubot_core import StageError
+from similubot_mega.api import MegaError, read_reply, size_in, time_left
+from similubot_mega.backoff import Waits, retry_after
 
 
 @pytest.mark.parametrize("form", ["{}", "[{}]"])

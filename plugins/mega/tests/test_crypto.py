@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_mega.crypto import (
     LARGEST_CHUNK,
     MIB,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
+from similubot_core import ProgressInfo, ProgressStatus, StageContext, StageError
 from similubot_mega import MegaDownloader
 from similubot_mega.backoff import Waits
 from similubot_mega.crypto import MIB, chunk_start
 from similubot_testkit.mega_server import LoopbackMega
-
-from similubot_core import ProgressInfo, ProgressStatus, StageContext, StageError
 
 Make = Callable[..., MegaDownloader]
 

@@ -6,9 +6,9 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_mega.hashcash import HashcashRefused, solve
 
 from similubot_core import Cancelled, CancelToken
+from similubot_mega.hashcash import HashcashRefused, solve
 
 TOKEN = base64.urlsafe_b64encode(bytes(range(48))).decode()
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from similubot_core import ProgressInfo, StageContext
 from similubot_mega import MegaDownloader
 from similubot_mega.crypto import MIB
 from similubot_testkit.mega_server import LoopbackMega
-
-from similubot_core import ProgressInfo, StageContext
 
 MOST_FETCHED = 1.05
 

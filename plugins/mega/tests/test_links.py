@@ -6,6 +6,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_mega.links import (
     LinkError,
     MegaLink,

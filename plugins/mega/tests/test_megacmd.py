@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from similubot_mega import MegaDownloader
-from similubot_testkit.mega_server import LoopbackMega
 
 from similubot_core import (
     Cancelled,
@@ -23,6 +21,8 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_mega import MegaDownloader
+from similubot_testkit.mega_server import LoopbackMega
 
 Make = Callable[..., MegaDownloader]
 Install = Callable[[str], Path]

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_mega import MegatoolsProgressTracker
 
 from similubot_core.process import LineSplitter
+from similubot_mega import MegatoolsProgressTracker
 
 LINE = "big.bin: 6.67% - 25.4\xa0MiB (26669518 bytes) of 381.5\xa0MiB (21.1\xa0MiB/s)"
 MIB = 1024 * 1024

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from similubot_testkit.mega_server import LoopbackMega
 
 MIB = 1024 * 1024

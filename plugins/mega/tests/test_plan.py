@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from similubot_mega.crypto import MIB, chunk_count, chunk_start
 from similubot_mega.plan import LARGEST_REQUEST, Plan
 

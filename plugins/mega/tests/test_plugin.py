@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 import similubot_mega
+from similubot_core import Settings, SettingsError, StageContext
 from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.checks import check
 from similubot_testkit.mega_server import LoopbackMega
-
-from similubot_core import Settings, SettingsError, StageContext
 
 LINK = f"https://mega.nz/file/AbCdEfGh#{'A' * 43}"
 

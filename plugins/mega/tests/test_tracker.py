@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from similubot_mega import MegaProgressTracker
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_core.process import LineSplitter
+from similubot_mega import MegaProgressTracker
 
 BAR = re.compile(rb"([A-Za-z ]+?) \|\|[#.]*\|\|\((\d+)/(\d+) ([KM])B: +([\d.]+) %\)")
 LAST_UNFINISHED = 99.99  # 100 is kept for a result that was checked

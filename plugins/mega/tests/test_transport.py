@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 import trustme
-from similubot_mega.transport import Transport
 
 from similubot_core import CancelToken
+from similubot_mega.transport import Transport
 
 LIMIT = 5.0  # seconds; what hangs would hang for 15 or more
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from similubot_terminal_sink.terminal_sink import BAR_WIDTH, TerminalSink, open_terminal_sink
 
 from similubot_core import ProgressInfo, ProgressStatus, SinkContext, SinkSpec, UsageError
 from similubot_core.pace import PacedSink
 from similubot_core.plugins import load_plugins
+from similubot_terminal_sink.terminal_sink import BAR_WIDTH, TerminalSink, open_terminal_sink
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

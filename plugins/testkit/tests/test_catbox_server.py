@@ -14,6 +14,7 @@ import requests
 import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from similubot_testkit.catbox_server import LoopbackCatbox
 from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
 from similubot_testkit.catbox_server.process import CatboxProcess

@@ -13,6 +13,7 @@ import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands
+
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_testkit.discord_server import LoopbackDiscord, OptionValue
 

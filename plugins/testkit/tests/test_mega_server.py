@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+
 from similubot_testkit.mega_server import LoopbackMega
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import discord
-from similubot_discord_sink import DiscordProgressUpdater
-from similubot_discord_sink.target import Verdict, judge, reason
 
 from similubot_bot.buttons import cancel_view
 from similubot_bot.embeds import final_embed, footer, kept_embed, waiting_embed
 from similubot_bot.jobs import JobRecord
+from similubot_discord_sink import DiscordProgressUpdater
+from similubot_discord_sink.target import Verdict, judge, reason
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from similubot_discord_sink import DiscordSettings
-
 from similubot_bot.settings import BotSettings
 from similubot_core import Check, Settings, render
+from similubot_discord_sink import DiscordSettings
 
 STEPS = """\
 The bot needs a token. Three steps to get one:

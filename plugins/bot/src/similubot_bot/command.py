@@ -4,14 +4,13 @@ import argparse
 import asyncio
 import sys
 
-from similubot_discord_sink import DiscordSettings
-
 from similubot_bot.checks import STEPS
 from similubot_bot.logs import set_up_logging
 from similubot_bot.settings import BotSettings
 from similubot_core import CommandContext, DownloaderSpec, UsageError
 from similubot_core.commands.doctor import plugin_checks
 from similubot_core.render import one_line
+from similubot_discord_sink import DiscordSettings
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 

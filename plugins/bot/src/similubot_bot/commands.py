@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 from discord.ext import commands
-from similubot_discord_sink.plain_text import plain
 
 from similubot_bot.accept import AttachedFile
 from similubot_bot.embeds import BLUE
 from similubot_bot.errors import Refused
 from similubot_bot.permissions import may_see_status, refusal
 from similubot_core import DownloaderSpec, UploaderSpec, UsageError, render
+from similubot_discord_sink.plain_text import plain
 
 if TYPE_CHECKING:
     from similubot_bot.bot import SimilubotBot

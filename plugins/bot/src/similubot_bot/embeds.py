@@ -1,10 +1,10 @@
 """What a job's message says before it runs, when it is kept, and at its end."""
 
 import discord
-from similubot_discord_sink.plain_text import plain
 
 from similubot_bot.jobs import Ending, JobRecord, Outcome
 from similubot_core import render
+from similubot_discord_sink.plain_text import plain
 
 BLUE, GREEN, RED, GREY = 0x3498DB, 0x2ECC71, 0xE74C3C, 0x95A5A6
 
