@@ -206,7 +206,7 @@ async def ours_load(ask: dict[str, Any]) -> dict[str, Any]:
 
 async def tqdm_load(ask: dict[str, Any]) -> dict[str, Any]:
     """60 steps in 6 s with tqdm.contrib.discord, its address changed, nothing else."""
-    from tqdm.contrib.discord import DiscordIO, tqdm  # type: ignore[import-untyped]
+    from tqdm.contrib.discord import DiscordIO, tqdm
 
     DiscordIO.API = ask["api_url"]
     more = {} if ask["interval"] is None else {"mininterval": ask["interval"]}
