@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from similubot_testkit.discord_server import Message
 
 from .conftest import EDITS, FINAL_TITLES, POSTS, BotProcess, answers, is_final, title, wait_until
@@ -49,7 +50,7 @@ def test_ten_kills_lose_nothing_and_leave_nothing(
         bot.kill()
         bot.start(ready=False)
     kills = time.monotonic() - began
-    bot.discord.wait(lambda: all(map(is_final, answers(bot))), 300)
+    wait_until_final(bot, 300)
 
     assert len(answers(bot)) == 20
     assert {title(message) for message in answers(bot)} == {"✅ Conversion Complete"}
@@ -65,6 +66,17 @@ def test_ten_kills_lose_nothing_and_leave_nothing(
         f"\nseed {seed}: {ROUNDS} kills in {kills:.0f} s, 20 jobs begun {starts} times, "
         f"{len(bot.catbox.uploads)} uploads, all ended {time.monotonic() - began:.0f} s after"
     )
+
+
+def wait_until_final(bot: BotProcess, timeout: float) -> None:
+    try:
+        bot.discord.wait(lambda: all(map(is_final, answers(bot))), timeout)
+    except TimeoutError:
+        left = [message for message in answers(bot) if not is_final(message)]
+        for message in left[:5]:
+            shown = [edit.payload["embeds"][0]["title"] for edit in message.history]
+            print(f"not final: {message.id}: {shown[-5:]} {message.embeds}")
+        raise AssertionError(f"{len(left)} messages are not final") from None
 
 
 def real_buckets(bot: BotProcess) -> None:
@@ -113,7 +125,7 @@ def test_two_hundred_jobs_of_twenty_users_keep_the_caps_and_the_order(
 
     wait_until(all_ended, 600)
     took = time.monotonic() - began
-    bot.discord.wait(lambda: all(map(is_final, answers(bot))), 120)
+    wait_until_final(bot, 60)
     numbers = metrics(free_port)
     idle_worst, idle_late, idle_count = map(float, idle.communicate(b"", timeout=10)[0].split())
 

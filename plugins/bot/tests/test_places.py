@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from similubot_bot import places as places_module
 from similubot_bot.places import Places, most_wrong
 
@@ -33,3 +34,30 @@ async def test_every_message_is_put_right_and_then_left_alone(
         await done.wait()
     assert sorted(shown) == [(2, 2), (3, 3), (4, 4)]
     board.close()
+
+
+async def test_an_edit_under_way_can_be_waited_for_and_is_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places_module, "INTERVAL", 0.0)
+    begun, limit = asyncio.Event(), asyncio.Event()
+    landed: list[int] = []
+
+    async def show(job: int, place: int) -> None:
+        begun.set()
+        await limit.wait()  # as in discord.py, for a rate limit
+        landed.append(job)
+
+    board = Places(show, lambda job: 1)
+    board.set({1: 2})
+    async with asyncio.timeout(5):
+        await begun.wait()
+        board.drop(1)
+        board.close()
+        settled = asyncio.create_task(board.settled(1))
+        await asyncio.sleep(0)
+        assert not settled.done()
+        limit.set()
+        await settled
+    assert landed == [1]
+    await board.settled(1)

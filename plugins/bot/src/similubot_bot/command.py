@@ -7,7 +7,7 @@ import sys
 from similubot_bot.checks import STEPS
 from similubot_bot.logs import set_up_logging
 from similubot_bot.settings import BotSettings
-from similubot_core import CommandContext, DownloaderSpec, UsageError
+from similubot_core import CommandContext, ConverterSpec, DownloaderSpec, UsageError
 from similubot_core.commands.doctor import plugin_checks
 from similubot_core.render import one_line
 from similubot_discord_sink import DiscordSettings
@@ -35,6 +35,10 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         context.settings.table(schema)  # a bad value is told now, not by the first job
     if not context.plugins.all(DownloaderSpec):
         raise UsageError("No downloader is installed; install similubot-mega, or another plugin.")
+    for downloader in context.plugins.all(DownloaderSpec):
+        downloader.factory(context.settings)  # imports what it needs before the event loop runs
+    for converter in context.plugins.all(ConverterSpec):
+        converter.factory(context.settings)
     set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
     from similubot_bot.serve import serve
 

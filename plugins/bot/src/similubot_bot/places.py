@@ -1,7 +1,7 @@
 """Places: keeps the places that waiting jobs' messages show true, without flooding a channel."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 
 INTERVAL = 5.0
 """Seconds between two such edits in one channel; the running jobs' messages need the rest."""
@@ -31,13 +31,16 @@ class Places:
     """
 
     def __init__(
-        self, show: Callable[[int, int], Awaitable[None]], channel_of: Callable[[int], int]
+        self,
+        show: Callable[[int, int], Coroutine[None, None, None]],
+        channel_of: Callable[[int], int],
     ) -> None:
         self._show = show
         self._channel_of = channel_of
         self._true: dict[int, int] = {}
         self._shown: dict[int, int] = {}
         self._editors: dict[int, asyncio.Task[None]] = {}
+        self._editing: dict[int, asyncio.Task[None]] = {}
 
     def shown(self, job: int, place: int) -> None:
         """Say which place the message of a job shows."""
@@ -53,8 +56,20 @@ class Places:
                 task = asyncio.create_task(self._keep_true(channel), name=f"places in {channel}")
                 self._editors[channel] = task
 
+    def drop(self, job: int) -> None:
+        """Begin no further edit of a job's message, for others are going to edit it."""
+        self._true.pop(job, None)
+        self._shown.pop(job, None)
+
+    async def settled(self, job: int) -> None:
+        """Wait for an edit of a job's message that is under way: it may wait in discord.py for a
+        rate limit, and would land on top of later ones.
+        """
+        if job in self._editing:
+            await asyncio.wait({self._editing[job]})
+
     def close(self) -> None:
-        """Edit nothing more."""
+        """Begin no further edit."""
         for task in self._editors.values():
             task.cancel()
 
@@ -66,7 +81,15 @@ class Places:
                 job = most_wrong(self._shown, true)
                 if job is None:
                     return
-                self._shown[job] = true[job]
-                await self._show(job, true[job])
+                await self._edit(job, true[job])
         finally:
             del self._editors[channel]
+
+    async def _edit(self, job: int, place: int) -> None:
+        self._shown[job] = place
+        # It is never cancelled: a request cancelled while it waits for Discord's global limit
+        # leaves discord.py (2.7.1) with that limit set for ever.
+        task = asyncio.create_task(self._show(job, place))
+        self._editing[job] = task
+        task.add_done_callback(lambda _: self._editing.pop(job, None))
+        await asyncio.wait({task})

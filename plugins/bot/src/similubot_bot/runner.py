@@ -63,16 +63,19 @@ class Runner:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, record: JobRecord, callback: ProgressCallback) -> Run:
-        """Begin a job; called in the event loop, where `Run.done` is then set."""
-        loop = asyncio.get_running_loop()
+    def prepare(self) -> Run:
+        """What stands for a job that is about to begin; called in the event loop."""
         cancel = CancelToken()
         watch = Watch(self._bot_settings.max_size, cancel)
-        run = Run(cancel, watch, loop.create_future())
+        return Run(cancel, watch, asyncio.get_running_loop().create_future())
+
+    def start(self, record: JobRecord, run: Run, callback: ProgressCallback) -> None:
+        """Begin a job; called in the event loop, where `Run.done` is then set."""
+        loop = asyncio.get_running_loop()
 
         def work() -> None:
             job_number.set(record.id)
-            ending = self._work(record, run, (watch, callback))
+            ending = self._work(record, run, (run.watch, callback))
             try:
                 loop.call_soon_threadsafe(_set, run.done, ending)
             except RuntimeError:
@@ -80,7 +83,6 @@ class Runner:
 
         # A daemon: a stage that does not obey its token cannot keep the program from ending.
         threading.Thread(target=work, name=f"job-{record.id}", daemon=True).start()
-        return run
 
     def sweep(self, unfinished: set[int]) -> None:
         """Remove what earlier runs left of jobs that are not in `unfinished`."""

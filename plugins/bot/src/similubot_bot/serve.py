@@ -4,19 +4,21 @@ import asyncio
 import fcntl
 import logging
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import discord
-from similubot_discord_sink import DiscordSettings, point_discord_at
 
 from similubot_bot.bot import SimilubotBot
 from similubot_bot.health import HealthServer, Metrics
 from similubot_bot.settings import BotSettings
 from similubot_bot.store import Store
 from similubot_core import CommandContext, SimilubotError, UsageError
+from similubot_discord_sink import DiscordSettings, point_discord_at
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,11 @@ async def serve(
     """
     assert discord_settings.token is not None
     signals = _Signals()
+    # vfork holds Python's lock until the child runs, and with it the event loop: 0.2 s and more
+    # on a busy machine. The name is the one that Python's own documentation gives for this.
+    vars(subprocess)["_USE_VFORK"] = False
+    # Each time the event loop waits for that lock behind a job's threads, it waits this long.
+    sys.setswitchinterval(0.001)
     # Its warnings are about packages for speaking, which this bot does not do.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     point_discord_at(discord_settings.api_url, discord_settings.gateway_url)

@@ -246,6 +246,7 @@ class Work:
         self._disk_timer = loop.call_later(DISK_CHECK_SECONDS, self._pump)
 
     def _begin(self, record: JobRecord) -> None:
+        self._places.drop(record.id)
         if record.starts >= MOST_STARTS:
             sentence = "I broke down too often over this one, so I gave it up; try another file."
             self._end(record, Ending(Outcome.FAILED, sentence))
@@ -256,26 +257,28 @@ class Work:
             logger.error("%s (%s)", error.message, error.detail)
         record = dataclasses.replace(record, starts=record.starts + 1, started=time.time())
         self._open[record.id] = record
-        updater = self._answers.updater(record)
-        run = self._runner.start(record, updater.create_callback())
-        self._runs[record.id] = run
+        self._runs[record.id] = self._runner.prepare()
         logger.info("Job %d begins (for the %d. time)", record.id, record.starts)
+        self._spawn(self._run(record), record.id)
 
-        async def follow() -> None:
-            ending = await asyncio.shield(run.done)
-            del self._runs[record.id]
-            if ending is None:
-                await self._answers.keep(record, updater)
-                return
-            ended = self._note_end(record, ending)
-            self._pump()
-            await self._answers.end(ended, updater)
-            self._store.set_shown(ended.id)
-
-        self._spawn(follow(), record.id)
+    async def _run(self, record: JobRecord) -> None:
+        run = self._runs[record.id]
+        await self._places.settled(record.id)
+        updater = self._answers.updater(record)
+        self._runner.start(record, run, updater.create_callback())
+        ending = await asyncio.shield(run.done)
+        del self._runs[record.id]
+        if ending is None:
+            await self._answers.keep(record, updater)
+            return
+        ended = self._note_end(record, ending)
+        self._pump()
+        await self._answers.end(ended, updater)
+        self._store.set_shown(ended.id)
 
     def _end(self, record: JobRecord, ending: Ending) -> None:
         """End a job that does not run."""
+        self._places.drop(record.id)
         ended = self._note_end(record, ending)
         self._runner.remove(record.id)
         self._spawn(self._show_end(ended), record.id)
@@ -294,6 +297,7 @@ class Work:
         return ended
 
     async def _show_end(self, record: JobRecord) -> None:
+        await self._places.settled(record.id)
         await self._answers.end(record)
         self._store.set_shown(record.id)
 
