@@ -74,9 +74,11 @@ class Places:
             task.cancel()
 
     async def _keep_true(self, channel: int) -> None:
+        # Spread over the interval, so that the edits of many channels do not come all at once.
+        spread = INTERVAL * ((channel >> 22) % 100 / 200)
         try:
             while True:
-                await asyncio.sleep(INTERVAL)
+                await asyncio.sleep(INTERVAL - spread)
                 true = {job: p for job, p in self._true.items() if self._channel_of(job) == channel}
                 job = most_wrong(self._shown, true)
                 if job is None:
