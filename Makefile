@@ -24,10 +24,13 @@ demo: $(VENV)/.bundle
 	$(BIN)/similubot demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest --quiet --numprocesses auto -m "not slow"
 
+# Besides the slow tests, those with older FFmpegs, and (where npm is there) with foreign MEGA clients.
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	if command -v npm; then npm install --silent --prefix plugins/mega/tests/node; fi
+	SIMILUBOT_TEST_FFMPEGS="$$($(BIN)/python plugins/ffmpeg/tests/fetch_ffmpegs.py $(VENV)/ffmpegs)" \
+	  $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

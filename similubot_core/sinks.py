@@ -17,7 +17,7 @@ JSON_INTERVAL = 0.1
 def open_lines_sink(context: SinkContext) -> PacedSink:
     """A plain line on stderr every 2 seconds, and one for each change of status."""
     stream = _stream(context.target, "lines", default="stderr")
-    return PacedSink(lambda info: print(line(info), file=stream, flush=True), LINES_INTERVAL)
+    return PacedSink(lambda info: _write_line(stream, line(info)), LINES_INTERVAL)
 
 
 def open_json_sink(context: SinkContext) -> PacedSink:
@@ -29,7 +29,12 @@ def open_json_sink(context: SinkContext) -> PacedSink:
 def write_event(stream: TextIO, event: str, values: dict[str, object]) -> None:
     """Write one JSON object on one line, with ``"event"`` first."""
     # A detail that JSON does not know is shown as text; NaN is no JSON and cannot come in.
-    stream.write(json.dumps({"event": event, **values}, default=str) + "\n")
+    _write_line(stream, json.dumps({"event": event, **values}, default=str))
+
+
+def _write_line(stream: TextIO, text: str) -> None:
+    """In one call, so that the lines of several sinks on one stream do not run into each other."""
+    stream.write(f"{text}\n")
     stream.flush()
 
 

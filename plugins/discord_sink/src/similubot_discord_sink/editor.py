@@ -149,7 +149,8 @@ class MessageEditor:
     async def _run(self) -> None:
         try:
             async with self._lane.turn(lambda: self._urgent):
-                await self._show_newest()
+                if not self._closed:
+                    await self._show_newest()
         except Exception as error:  # noqa: BLE001  (a fault of ours is no fault of the job)
             self._stop(type(error).__name__, logging.ERROR, error=error)
 
@@ -263,7 +264,6 @@ class MessageEditor:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        # An edit that is under way is left to end by itself: cancelled while it waits for Discord's
+        # global limit, it would leave discord.py (2.7.1) with that limit set for ever.
         return shown
