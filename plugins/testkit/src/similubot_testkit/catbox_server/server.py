@@ -148,8 +148,15 @@ class LoopbackCatbox:
             self._faults.extend(faults)
 
     def forget(self) -> None:
-        """Drop what is scripted and what was received, but for the files."""
+        """Drop what is scripted and what was received, but for the files.
+
+        Connections that are still open are cut first, so that none of them is noted later on.
+        """
         with self._changed:
+            for connection in self._connections.values():
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._connections, 10.0)
             self._faults.clear()
             self._requests.clear()
 
