@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
@@ -231,7 +230,7 @@ def _read(
             else:
                 ready = selector.select(0 if ended else POLL_SECONDS)
             for key, _ in ready:
-                data = _read_some(key.fileobj)
+                data = os.read(key.fd, 65_536)
                 if data:
                     last_output = clock()
                     after_end += len(data) if ended else 0
@@ -246,11 +245,6 @@ def _read(
                 raise ProcessStalled(f"{program} said nothing for {stall_timeout:g} s; try again.")
             if time_limit is not None and now - began > time_limit:
                 raise ProcessStalled(f"{program} took longer than the limit of {time_limit:g} s.")
-
-
-def _read_some(pipe: "int | IO[bytes] | object") -> bytes:
-    fileno = pipe if isinstance(pipe, int) else pipe.fileno()  # type: ignore[attr-defined]
-    return os.read(fileno, 65_536)
 
 
 def stop_process(child: "subprocess.Popen[bytes]", grace: float = GRACE_SECONDS) -> int:

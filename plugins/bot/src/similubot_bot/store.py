@@ -102,13 +102,6 @@ class Store:
         )
         return {int(user): float(started) for user, started in rows}
 
-    def ended_since(self, moment: float) -> dict[Outcome, int]:
-        """How many jobs ended in each way since `moment` (seconds since 1970)."""
-        rows = self._db.execute(
-            "SELECT outcome, count(*) FROM jobs WHERE ended >= ? GROUP BY outcome", (moment,)
-        )
-        return {Outcome(outcome): int(count) for outcome, count in rows}
-
     def set_message(self, job: int, message: int) -> None:
         """Say which message is about the job."""
         self._change("UPDATE jobs SET message = ? WHERE id = ?", (message, job))

@@ -87,10 +87,6 @@ class OutputReader:
             self._input = None
         return None
 
-    def says_progress(self, line: str) -> bool:
-        """Whether a line belongs to a block or is a stats line."""
-        return bool(_BLOCK.match(line) or _STATS.match(line))
-
     def _is_file_line(self, line: str) -> bool:
         """Whether the line names an input or an output, or goes on with a name of several lines.
 
