@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -12,11 +11,10 @@ from similubot_catbox.services import FileToSend, identity
 from similubot_core import StageError
 from similubot_core.render import one_line
 
-BLOCK = 262_144
-"""Bytes read and sent at a time, while they go out fast."""
-SMALL_BLOCK = 65_536
-"""The same on a slow line, where progress would move in jumps otherwise."""
-_SLOW_SECONDS = 0.02
+BLOCK = 114_688
+"""Bytes read and sent at a time, 112 KiB. Measured on loopback (Linux 6, 2 MiB of L2 cache), beside
+curl: 64 KiB 1.0 to 1.1 times as fast, 96 to 124 KiB 1.4 to 1.5 times, 128 KiB and more 0.7 to 0.9.
+"""
 
 Block = bytes | memoryview
 
@@ -90,14 +88,11 @@ def _file_blocks(expected: FileToSend) -> Iterator[memoryview]:
     name = one_line(expected.path.name)
     buffer = memoryview(bytearray(BLOCK))
     left = expected.size
-    block = SMALL_BLOCK
     try:
         with expected.path.open("rb", buffering=0) as file:
-            while left > 0 and (got := file.readinto(buffer[: min(block, left)])):
+            while left > 0 and (got := file.readinto(buffer[: min(BLOCK, left)])):
                 left -= got
-                began = time.monotonic()
                 yield buffer[:got]
-                block = BLOCK if time.monotonic() - began < _SLOW_SECONDS else SMALL_BLOCK
             unchanged = left == 0 and identity(os.fstat(file.fileno())) == expected.identity
     except OSError as error:
         raise StageError(
