@@ -5,8 +5,10 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,17 @@ def test_closing_ends_a_stall(tmp_path: Path) -> None:
     client.settimeout(10)
     assert client.recv(1) == b""
     client.close()
+
+
+def test_bytes_per_second_hold_for_all_uploads_together(tmp_path: Path) -> None:
+    with (
+        LoopbackCatbox(tmp_path, bytes_per_second=1_000_000) as server,
+        ThreadPoolExecutor() as pool,
+    ):
+        began = time.monotonic()
+        answers = list(pool.map(post, [server.catbox_url] * 2))
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert time.monotonic() - began > 0.5
 
 
 def test_slow_reading_keeps_the_whole_file(server: LoopbackCatbox) -> None:

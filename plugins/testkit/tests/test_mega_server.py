@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from similubot_testkit.mega_server import LoopbackMega
+from similubot_testkit.mega_server.crypto import unb64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +80,18 @@ def test_a_foreign_client_gets_the_same_bytes(
     link = server.add_file("tëst 試.bin", content)
     _download_with_async_mega(server, link, tmp_path)
     assert (tmp_path / "tëst 試.bin").read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [0, 1, 128 * 1024, 3 * MIB + 7])
+def test_a_foreign_client_gets_a_generated_file(
+    server: LoopbackMega, tmp_path: Path, size: int
+) -> None:
+    link = server.add_generated_file("made.bin", size)
+    _download_with_async_mega(server, link, tmp_path)
+    key = unb64(link.rsplit("#", 1)[1])
+    aes_key = bytes(a ^ b for a, b in zip(key[:16], key[16:], strict=True))
+    stream = Cipher(AES(aes_key), CTR(key[16:24] + bytes(8))).encryptor()
+    assert (tmp_path / "made.bin").read_bytes() == stream.update(bytes(size))
 
 
 def test_a_foreign_client_gets_a_folder_with_its_tree(server: LoopbackMega, tmp_path: Path) -> None:
@@ -141,6 +157,15 @@ def test_the_limit_holds_for_each_connection() -> None:
         assert all(len(answer.read()) == 200_000 for answer in answers)
         # Not faster than the limit; how much slower is the machine's business.
         assert time.monotonic() - began > 0.15
+
+
+def test_bytes_per_second_hold_for_all_connections_together() -> None:
+    with LoopbackMega(bytes_per_second=1_000_000) as server:
+        address = address_of(server, server.add_file("a", bytes(200_000)))
+        began = time.monotonic()
+        answers = [fetch(address) for _ in range(2)]
+        assert all(len(answer.read()) == 200_000 for answer in answers)
+        assert time.monotonic() - began > 0.3
 
 
 def test_what_was_served_is_counted(server: LoopbackMega) -> None:

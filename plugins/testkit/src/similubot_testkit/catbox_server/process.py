@@ -47,6 +47,7 @@ class CatboxProcess:
         certificate: Paths of a PEM certificate chain and its key; with it the server speaks TLS.
         parse: False drops each body unread by any parser, to measure a client's throughput.
         receive_buffer: As for `LoopbackCatbox`.
+        bytes_per_second: Bytes/s read of all bodies together at most; None is no limit.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class CatboxProcess:
         certificate: tuple[Path, Path] | None = None,
         parse: bool = True,
         receive_buffer: int | None = None,
+        bytes_per_second: int | None = None,
     ) -> None:
         self._counter_file = tempfile.NamedTemporaryFile(prefix="similubot-counter-")  # noqa: SIM115
         self._counter_file.write(bytes(_COUNTER_BYTES))
@@ -69,6 +71,8 @@ class CatboxProcess:
             argv.append("--drop")
         if receive_buffer is not None:
             argv += ["--receive-buffer", str(receive_buffer)]
+        if bytes_per_second is not None:
+            argv += ["--bytes-per-second", str(bytes_per_second)]
         self._argv = argv
         self._lock = threading.Lock()
 
@@ -158,6 +162,7 @@ def main() -> None:
     parser.add_argument("--certificate", type=Path, nargs=2)
     parser.add_argument("--drop", action="store_true")
     parser.add_argument("--receive-buffer", type=int)
+    parser.add_argument("--bytes-per-second", type=int)
     arguments = parser.parse_args()
     with arguments.counter.open("r+b") as file:
         counter = mmap.mmap(file.fileno(), _COUNTER_BYTES)
@@ -170,6 +175,7 @@ def main() -> None:
         certificate=tuple(arguments.certificate) if arguments.certificate else None,
         parse=not arguments.drop,
         receive_buffer=arguments.receive_buffer,
+        bytes_per_second=arguments.bytes_per_second,
         on_read=count,
     )
     out = sys.stdout.buffer

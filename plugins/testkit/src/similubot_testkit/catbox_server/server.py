@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from similubot_testkit.bandwidth import Bandwidth
 from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
 from similubot_testkit.catbox_server.form import FormError, FormReceiver, ReceivedFile
 from similubot_testkit.catbox_server.http import RequestHead, read_head, send_reply
@@ -66,6 +67,7 @@ class LoopbackCatbox:
         parse: False drops each body unread by any parser, to measure a client's throughput.
         receive_buffer: Bytes that the system takes in for the server before it reads them, about;
             None is the system's choice, which grows by many MB when the server gets no time.
+        bytes_per_second: Bytes/s read of all bodies together at most; None is no limit.
         on_read: Called with the number of body bytes read in all, after each read.
     """
 
@@ -76,11 +78,13 @@ class LoopbackCatbox:
         certificate: tuple[Path, Path] | None = None,
         parse: bool = True,
         receive_buffer: int | None = None,
+        bytes_per_second: int | None = None,
         on_read: Callable[[int], None] | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._parse = parse
+        self._line = Bandwidth(bytes_per_second) if bytes_per_second else None
         self._on_read = on_read
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:
@@ -334,6 +338,8 @@ class LoopbackCatbox:
         began, read = time.monotonic(), 0
         buffer = memoryview(bytearray(_BLOCK))
         most = _BLOCK if pace is None else max(1, min(_BLOCK, pace // 20))
+        if self._line is not None:
+            most = min(most, self._line.step)
         while read < wanted:
             if rest:
                 piece, rest = memoryview(rest)[: wanted - read], b""
@@ -343,6 +349,8 @@ class LoopbackCatbox:
                     raise ConnectionResetError("the client closed in the middle of the body")
                 piece = buffer[:got]
             read += len(piece)
+            if self._line is not None and self._ended.wait(self._line.take(len(piece))):
+                raise ConnectionAbortedError("the server ends")
             with self._changed:
                 self._bytes_read += len(piece)
                 if self._on_read is not None:

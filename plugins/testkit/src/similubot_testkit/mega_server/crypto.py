@@ -70,25 +70,54 @@ def encrypt_file(source: BinaryIO, target: BinaryIO, name: str) -> EncryptedFile
 
     The key's last eight bytes are the MAC of the whole, so they are known at the end only.
     """
-    aes_key, nonce = os.urandom(16), os.urandom(8)
-    stream = Cipher(AES(aes_key), modes.CTR(nonce + bytes(8))).encryptor()
-    file_mac = Cipher(AES(aes_key), modes.CBC(_ZERO)).encryptor()
-    mac, size = _ZERO, 0
+    encryption = _Encryption()
     for chunk_size in _chunk_sizes():
         plain = source.read(chunk_size)
         if not plain:
             break
-        size += len(plain)
-        target.write(stream.update(plain))
-        chunk_mac = Cipher(AES(aes_key), modes.CBC(nonce + nonce)).encryptor()
+        encryption.add(plain)
+        target.write(encryption.stream.update(plain))
+    return encryption.done(name)
+
+
+def encrypt_to_zeros(size: int, name: str) -> EncryptedFile:
+    """What makes `size` encrypted bytes of 0 a valid file: its content is then the key stream."""
+    encryption, left = _Encryption(), size
+    for chunk_size in _chunk_sizes():
+        if not left:
+            break
+        encrypted = bytes(min(chunk_size, left))
+        encryption.add(encryption.stream.update(encrypted))
+        left -= len(encrypted)
+    return encryption.done(name)
+
+
+class _Encryption:
+    """A fresh key, its stream, and the MAC of the chunks so far."""
+
+    def __init__(self) -> None:
+        self._aes_key, self._nonce = os.urandom(16), os.urandom(8)
+        self.stream = Cipher(AES(self._aes_key), modes.CTR(self._nonce + bytes(8))).encryptor()
+        self._file_mac = Cipher(AES(self._aes_key), modes.CBC(_ZERO)).encryptor()
+        self._mac, self._size = _ZERO, 0
+
+    def add(self, plain: bytes) -> None:
+        """Count one whole chunk, the last one excepted, which may be shorter."""
+        self._size += len(plain)
+        nonce = self._nonce
+        chunk_mac = Cipher(AES(self._aes_key), modes.CBC(nonce + nonce)).encryptor()
         # CBC from IV 0 over the chunk MACs is the m = E(m ^ chunkmac) that MEGA describes.
-        mac = file_mac.update(chunk_mac.update(plain + bytes(-len(plain) % 16))[-16:])
-    tail = _xor(mac[0:4], mac[4:8]) + _xor(mac[8:12], mac[12:16])
-    return EncryptedFile(
-        size=size,
-        key=_xor(aes_key, nonce + tail) + nonce + tail,
-        attributes=encrypt_attributes(name, aes_key),
-    )
+        padded = plain + bytes(-len(plain) % 16)
+        self._mac = self._file_mac.update(chunk_mac.update(padded)[-16:])
+
+    def done(self, name: str) -> EncryptedFile:
+        """The file, now that all chunks were added."""
+        tail = _xor(self._mac[0:4], self._mac[4:8]) + _xor(self._mac[8:12], self._mac[12:16])
+        return EncryptedFile(
+            size=self._size,
+            key=_xor(self._aes_key, self._nonce + tail) + self._nonce + tail,
+            attributes=encrypt_attributes(name, self._aes_key),
+        )
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

@@ -158,23 +158,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, descriptor: int, start: int, stop: int) -> bool:
         """Send the bytes from `start` up to `stop`; False when the connection was cut."""
-        limit, began, position = self.server.mega.limit, time.monotonic(), start
+        mega, began, position = self.server.mega, time.monotonic(), start
+        limit, line = mega.limit, mega.line
         slice_size = _SLICE if limit is None else max(4096, int(limit * _PACE))
+        if line is not None:
+            slice_size = min(slice_size, line.step)
         while position < stop:
+            count = min(slice_size, stop - position)
             try:
-                count = os.sendfile(
-                    self.connection.fileno(), descriptor, position, min(slice_size, stop - position)
-                )
+                if line is not None and self._ends_within(line.take(count)):
+                    return False
+                count = os.sendfile(self.connection.fileno(), descriptor, position, count)
             except OSError:
                 self.close_connection = True
                 return False
             position += count
-            self.server.mega.sent(count)
-            if limit is not None:
-                ahead = (position - start) / limit - (time.monotonic() - began)
-                if ahead > 0 and self.server.mega.closing.wait(ahead):
-                    self.close_connection = True
-                    return False
+            mega.sent(count)
+            if limit is not None and self._ends_within(
+                (position - start) / limit - (time.monotonic() - began)
+            ):
+                return False
+        return True
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Wait; True when the server closed meanwhile."""
+        if seconds <= 0 or not self.server.mega.closing.wait(seconds):
+            return False
+        self.close_connection = True
         return True
 
     def _wait_for_the_end(self) -> None:

@@ -2,9 +2,9 @@
 
 It speaks the part of MEGA's protocol that public links need (API commands `g` and `f`, encrypted
 data by ranges). Files are encrypted to disk once and sent from there, so a file of any size costs
-no memory. Run it as a process of its own for measurements:
-`python -m similubot_testkit.mega_server FILE… [--limit BYTES_PER_SECOND]` prints one JSON object
-(`url`, `links`) and serves until its stdin ends; it then prints its counters.
+no memory. Run it as a process of its own for measurements: `python -m
+similubot_testkit.mega_server FILE… [--limit N] [--bytes-per-second N] [--generate SIZE…]` prints
+one JSON object (`url`, `links`) and serves until its stdin ends; it then prints its counters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from similubot_testkit.mega_server.crypto import b64, encrypt_attributes, encrypt_file, wrap_key
+from similubot_testkit.bandwidth import Bandwidth
+from similubot_testkit.mega_server.crypto import (
+    b64,
+    encrypt_attributes,
+    encrypt_file,
+    encrypt_to_zeros,
+    wrap_key,
+)
 from similubot_testkit.mega_server.faults import (
     ApiFault,
     DataFault,
@@ -83,9 +90,16 @@ class LoopbackMega:
     threads and removes the encrypted files.
     """
 
-    def __init__(self, *, limit: int | None = None) -> None:
-        """Prepare a server that sends at most `limit` bytes/s on each connection (None: any)."""
+    def __init__(self, *, limit: int | None = None, bytes_per_second: int | None = None) -> None:
+        """Prepare a server.
+
+        Args:
+            limit: Bytes/s of data sent on each connection at most; None is no limit.
+            bytes_per_second: Bytes/s of data sent on all connections together at most; None is no
+                limit.
+        """
         self.limit = limit
+        self.line = Bandwidth(bytes_per_second) if bytes_per_second else None
         self.counters = Counters()
         self.closing = threading.Event()
         self._lock = threading.Lock()
@@ -125,7 +139,21 @@ class LoopbackMega:
 
         `name` is stored as it is, however hostile. A Path is read in pieces, whatever its size.
         """
-        stored, key = self._store(name, content)
+        return self._publish(*self._store(name, content))
+
+    def add_generated_file(self, name: str, size: int) -> str:
+        """Publish a file of `size` bytes that needs no disk; return its public link.
+
+        Encrypted it is all zeros, which lie in a file of holes; its content is the key stream, so
+        it looks random to whoever decrypts it.
+        """
+        path = self._new_path()
+        with path.open("wb") as file:
+            file.truncate(size)
+        done = encrypt_to_zeros(size, name)
+        return self._publish(StoredFile(path, done.size, done.attributes), done.key)
+
+    def _publish(self, stored: StoredFile, key: bytes) -> str:
         handle = _new_handle()
         with self._lock:
             self._public[handle] = stored
@@ -169,7 +197,7 @@ class LoopbackMega:
         return PublicFolder(f"https://mega.nz/folder/{public}#{b64(folder_key)}", handles)
 
     def _store(self, name: str, content: bytes | Path) -> tuple[StoredFile, bytes]:
-        path = Path(self._folder.name) / secrets.token_hex(8)
+        path = self._new_path()
         with contextlib.ExitStack() as files:
             source = (
                 files.enter_context(content.open("rb"))
@@ -178,6 +206,9 @@ class LoopbackMega:
             )
             done = encrypt_file(source, files.enter_context(path.open("wb")), name)
         return StoredFile(path, done.size, done.attributes), done.key
+
+    def _new_path(self) -> Path:
+        return Path(self._folder.name) / secrets.token_hex(8)
 
     # Faults
 
@@ -338,11 +369,16 @@ def _new_handle() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Serve files as a process of its own until stdin ends; prints links, then counters."""
     parser = argparse.ArgumentParser(prog="python -m similubot_testkit.mega_server")
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, help="bytes/s on each connection")
+    parser.add_argument("--bytes-per-second", type=int, help="bytes/s on all of them together")
+    parser.add_argument(
+        "--generate", type=int, nargs="+", default=(), metavar="SIZE", help="files of so many bytes"
+    )
     arguments = parser.parse_args(argv)
-    with LoopbackMega(limit=arguments.limit) as server:
+    with LoopbackMega(limit=arguments.limit, bytes_per_second=arguments.bytes_per_second) as server:
         links = [server.add_file(path.name, path) for path in arguments.files]
+        links += [server.add_generated_file(f"{size}.bin", size) for size in arguments.generate]
         sys.stdout.write(json.dumps({"url": server.url, "links": links}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()
