@@ -2,13 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .bench
 PACKAGES := . plugins/mega plugins/ffmpeg plugins/catbox plugins/discord_sink plugins/terminal_sink plugins/bot plugins/testkit
 EDITABLE := $(foreach package,$(PACKAGES),-e ./$(package))
+SOURCES := $(shell find similubot_core plugins/*/src -name '*.py')
 DESCRIPTIONS := $(foreach package,$(PACKAGES),$(package)/pyproject.toml)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+INSTALL := pip --disable-pip-version-check --quiet install --constraint constraints.txt
+PIP := $(BIN)/python -m $(INSTALL)
+NEW_ENOUGH = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
 CODE := similubot_core $(wildcard plugins/*/src plugins/*/tests) $(wildcard tests bench examples docs)
 
-.PHONY: help demo test test-all lint types docs format clean
+.PHONY: help demo test test-all lint types docs bench format clean
 
 help:
 	@echo "make demo      a MEGA link turned into a link, on servers of this machine"
@@ -17,6 +22,7 @@ help:
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
 	@echo "make docs      the guide, into site/"
+	@echo "make bench     ours beside what one would use instead, into bench/RESULTS.md (10 minutes)"
 	@echo "make format    let ruff format the code"
 	@echo "make clean     remove what the others installed and built"
 
@@ -42,16 +48,20 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# In an environment of its own: our packages as users get them, not editable, and the peers.
+bench: $(BENCH)/.ours
+	if command -v npm; then npm install --silent --prefix plugins/mega/tests/node; fi
+	$(BENCH)/bin/python bench/all.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
+	$(NEW_ENOUGH)
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
@@ -61,4 +71,14 @@ $(VENV)/.bundle: $(VENV)/.python $(DESCRIPTIONS) constraints.txt
 
 $(VENV)/.dev: $(VENV)/.bundle requirements-dev.txt
 	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(BENCH)/.peers: bench/requirements.txt constraints.txt
+	$(NEW_ENOUGH)
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m $(INSTALL) --requirement bench/requirements.txt
+	@touch $@
+
+$(BENCH)/.ours: $(BENCH)/.peers $(SOURCES) $(DESCRIPTIONS)
+	$(BENCH)/bin/python -m $(INSTALL) $(PACKAGES)
 	@touch $@

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import print_table, run_interleaved
+from harness import comparison, ratio, run_interleaved, work
+from report import Goal, Report, tell
 from similubot_ffmpeg import FFmpegSettings
 from similubot_ffmpeg.arguments import convert
 from similubot_ffmpeg.program import Program, find_program, version_of
@@ -35,9 +36,20 @@ print(time.perf_counter() - began)
 """
 
 
-def main(ffmpeg: Path, seconds: float, rounds: int) -> None:
-    """Make the sound, run all in turn, print the table."""
-    print(f"FFmpeg {version_of(Program(ffmpeg, 'bench'))}, {seconds:g} s of sound")
+PLAIN, PLAIN_COPY = "plain ffmpeg", "plain ffmpeg copying"
+ONE, TWO, COPIED = "similubot, one piece", "similubot, two parts", "similubot, AAC copied"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ffmpeg", type=Path, default=None)
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--rounds", type=int, default=3)
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Make the sound and run all in turn."""
+    ffmpeg = arguments.ffmpeg or find_program(FFmpegSettings()).path
+    seconds, rounds = arguments.seconds, arguments.rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mp3 = make_sound(folder / "hour.mp3", seconds, ffmpeg, "-c:a", "libmp3lame", "-b:a", "192k")
@@ -62,22 +74,36 @@ def main(ffmpeg: Path, seconds: float, rounds: int) -> None:
 
         runs = run_interleaved(
             {
-                "plain ffmpeg, encode": plain(mp3, 128),
-                "similubot, one piece": ours(mp3, 1, 128),
-                "similubot, two parts": ours(mp3, 2, 128),
-                "plain ffmpeg, copy": plain(aac, None),
-                "similubot, AAC copied": ours(aac, 1, 0),
+                PLAIN: plain(mp3, 128),
+                ONE: ours(mp3, 1, 128),
+                TWO: ours(mp3, 2, 128),
+                PLAIN_COPY: plain(aac, None),
+                COPIED: ours(aac, 1, 0),
             },
             rounds,
             clear,
         )
-        print_table(runs, "plain ffmpeg, encode")
+    return Report(
+        "Conversion",
+        f"{seconds:g} s of stereo sound (mp3, 192 kb/s) encoded to AAC at 128 kb/s by FFmpeg "
+        f"{version_of(Program(ffmpeg, 'bench'))}, and as much AAC copied; {rounds} interleaved "
+        "rounds, each run in a fresh process. Plain FFmpeg gets the very same arguments. Work is "
+        "the conversion with the check of its result, for plain FFmpeg the whole process.",
+        (),
+        (
+            comparison({name: runs[name] for name in (PLAIN, ONE, TWO)}, PLAIN, "Encoded"),
+            comparison({name: runs[name] for name in (PLAIN_COPY, COPIED)}, PLAIN_COPY, "Copied"),
+        ),
+        goals=tuple(
+            Goal(
+                f"Conversion, {name}: time, times plain FFmpeg's encoding",
+                ratio(runs, name, PLAIN, work),
+                limit,
+            )
+            for name, limit in ((ONE, 1.03), (TWO, 0.65), (COPIED, 0.1))
+        ),
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ffmpeg", type=Path, default=None)
-    parser.add_argument("--seconds", type=float, default=3600.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    main(options.ffmpeg or find_program(FFmpegSettings()).path, options.seconds, options.rounds)
+    tell(__doc__, measure, add_arguments)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from report import Table
+
 
 @dataclass(frozen=True)
 class Run:
@@ -24,6 +26,10 @@ class Run:
     own_seconds: float | None
     cpu: float
     memory: int
+
+
+Value = Callable[[Run], float]
+"""Takes one figure of a run."""
 
 
 def run_interleaved(
@@ -63,33 +69,57 @@ def _run(argv: Sequence[str]) -> Run:
     return Run(seconds, own, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def median(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
+def median(runs: Sequence[Run], value: Value) -> float:
     """The median of one value over the runs."""
     return statistics.median(value(run) for run in runs)
 
 
-def print_table(runs: Mapping[str, Sequence[Run]], base: str) -> None:
-    """Print medians as a Markdown table, with speeds as ratios to `base` (larger is faster).
-
-    The ratios are medians of the ratios within each round, so that what slows the machine for a
-    while slows both.
+def ratio(runs: Mapping[str, Sequence[Run]], name: str, base: str, value: Value) -> float:
+    """How many times `base`'s value `name`'s is: the median of the ratios within each round, so
+    that what slows the machine for a while slows both.
     """
+    pairs = zip(runs[base], runs[name], strict=True)
+    return statistics.median(value(run) / value(other) for other, run in pairs)
 
-    def ratio(name: str, value: Callable[[Run], float]) -> float:
-        pairs = zip(runs[base], runs[name], strict=True)
-        return statistics.median(value(b) / value(r) for b, r in pairs)
 
-    def own(run: Run) -> float:
-        return run.seconds if run.own_seconds is None else run.own_seconds
+def work(run: Run) -> float:
+    """The work alone, in seconds; of a program that does not tell, the whole process."""
+    return run.seconds if run.own_seconds is None else run.own_seconds
 
-    print(
-        f"| | work, s | speed to {base} | process, s | speed to {base} | CPU, s | peak RSS, MiB |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for name, done in runs.items():
-        print(
-            f"| {name} | {median(done, own):.3f} | {ratio(name, own):.2f} "
-            f"| {median(done, lambda r: r.seconds):.3f} | {ratio(name, lambda r: r.seconds):.2f} "
-            f"| {median(done, lambda r: r.cpu):.2f} "
-            f"| {median(done, lambda r: r.memory) / 2**20:.0f} |"
+
+def process(run: Run) -> float:
+    """The whole process, in seconds."""
+    return run.seconds
+
+
+def cpu(run: Run) -> float:
+    """Seconds of CPU, user and system."""
+    return run.cpu
+
+
+def memory(run: Run) -> float:
+    """Bytes of the largest resident set."""
+    return run.memory
+
+
+def comparison(runs: Mapping[str, Sequence[Run]], base: str, title: str = "") -> Table:
+    """Medians, and speeds as ratios to `base`: 2.00 is twice as fast. In brackets the extremes."""
+
+    def spread(done: Sequence[Run], value: Value) -> str:
+        values = sorted(map(value, done))
+        return f"{statistics.median(values):.3f} ({values[0]:.3f} to {values[-1]:.3f})"
+
+    def row(name: str, done: Sequence[Run]) -> tuple[str, ...]:
+        return (
+            name,
+            spread(done, work),
+            f"{1 / ratio(runs, name, base, work):.2f}",
+            spread(done, process),
+            f"{1 / ratio(runs, name, base, process):.2f}",
+            f"{median(done, cpu):.2f}",
+            f"{median(done, memory) / 2**20:.0f}",
         )
+
+    speed = f"times {base}'s speed"
+    columns = ("", "work, s", speed, "whole process, s", speed, "CPU, s", "peak memory, MiB")
+    return Table(title, columns, tuple(row(name, done) for name, done in runs.items()))

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import Run, median, print_table, run_interleaved
+from harness import Run, comparison, cpu, median, memory, ratio, run_interleaved, work
+from report import Goal, Report, Table, tell
 
 OURS = "similubot-mega"
 BASELINE = "nothing fetched"
@@ -95,39 +96,63 @@ def commands(url: str, link: str, folder: Path) -> dict[str, Sequence[str]]:
     return found
 
 
-def own_seconds(run: Run) -> float:
-    """The download alone; of a program that does not tell, the whole process."""
-    return run.seconds if run.own_seconds is None else run.own_seconds
-
-
-def print_findings(runs: Mapping[str, Sequence[Run]], size: int, limit: int | None) -> None:
-    """Print throughput, CPU per GB and memory over the baseline."""
-    baseline = median(runs[BASELINE], lambda run: run.memory)
-    print("\n| | MB/s | CPU s per GB | MiB over the baseline |\n|---|---|---|---|")
-    for name, done in runs.items():
-        if name == BASELINE:
-            continue
-        speed = size / median(done, own_seconds) / 1e6
-        cpu = median(done, lambda run: run.cpu) / (size / 1e9)
-        memory = (median(done, lambda run: run.memory) - baseline) / 2**20
-        print(f"| {name} | {speed:.0f} | {cpu:.2f} | {memory:.0f} |")
-    fastest = min(
-        median(done, own_seconds) for name, done in runs.items() if name not in (OURS, BASELINE)
+def report_of(runs: Mapping[str, Sequence[Run]], size: int, limit: int | None) -> Report:
+    """Throughput, CPU per GB and memory over the baseline, and what follows."""
+    baseline = median(runs[BASELINE], memory)
+    clients = [name for name in runs if name != BASELINE]
+    rows = tuple(
+        (
+            name,
+            f"{size / median(runs[name], work) / 1e6:.0f}",
+            f"{median(runs[name], cpu) / (size / 1e9):.2f}",
+            f"{(median(runs[name], memory) - baseline) / 2**20:.0f}",
+        )
+        for name in clients
     )
-    ours = median(runs[OURS], own_seconds)
-    print(f"\n{OURS} is {fastest / ours:.2f} times as fast as the fastest other.")
+    ours = median(runs[OURS], work)
+    peers = [name for name in clients if name != OURS]
+    fastest = min(peers, key=lambda name: median(runs[name], work))
+    findings = []
     if limit:
-        share = size / ours / (CONNECTIONS * limit)
-        print(f"It reaches {share:.0%} of {CONNECTIONS} connections at {limit / 1e6:g} MB/s each.")
+        goal = Goal(
+            f"MEGA download, {limit / 1e6:g} MB/s a connection: share of {CONNECTIONS} such",
+            size / ours / (CONNECTIONS * limit),
+            0.9,
+            at_least=True,
+        )
+    else:
+        goal = Goal(
+            f"MEGA download: speed, times that of the fastest other ({fastest})",
+            1 / ratio(runs, OURS, fastest, work),
+            1.5,
+            at_least=True,
+        )
+    more = (median(runs[OURS], memory) - baseline) / 2**20
+    if not any(name.startswith("megajs") for name in peers):
+        findings.append("megajs was left out: it needs node and `npm install`; see the docstring.")
+    return Report(
+        "MEGA download" + (f", {limit / 1e6:g} MB/s a connection" if limit else ""),
+        f"{size:,} bytes from one loopback MEGA, a process of its own, to a file, decrypted and "
+        f"checked; {len(runs[OURS])} interleaved rounds, each run in a fresh process. Work is the "
+        "download by each program's own clock. The memory is over that of our client asking for "
+        "the name and size only; Python peers import more than it does.",
+        tuple(findings),
+        (
+            comparison(runs, OURS),
+            Table("", ("", "MB/s", "CPU, s per GB", "memory over the baseline, MiB"), rows),
+        ),
+        goals=(goal, Goal("MEGA download: memory over the baseline, MiB", more, 64)),
+    )
 
 
-def main() -> None:
-    """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bytes", type=int, default=1_000_000_000)
     parser.add_argument("--limit", type=int, help="bytes/s on each connection")
     parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Fetch one file with each client in turn, round after round."""
     with tempfile.TemporaryDirectory(prefix="mega-bench-") as name:
         source, folder = Path(name) / "source.bin", Path(name) / "out"
         folder.mkdir()
@@ -145,9 +170,8 @@ def main() -> None:
 
         with serving(source, arguments.limit) as (url, link):
             runs = run_interleaved(commands(url, link, folder), arguments.rounds, check_and_remove)
-    print_table(runs, OURS)
-    print_findings(runs, arguments.bytes, arguments.limit)
+    return report_of(runs, arguments.bytes, arguments.limit)
 
 
 if __name__ == "__main__":
-    main()
+    tell(__doc__, measure, add_arguments)

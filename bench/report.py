@@ -43,16 +43,45 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """What a figure is to be, and what it is.
+
+    Attributes:
+        what: What the figure says, its unit in it: "an update with 4 sinks, times tqdm's".
+        figure: What was measured; computed, never typed in.
+        limit: The most it may be, or with `at_least` the least.
+        at_least: Whether more is better.
+    """
+
+    what: str
+    figure: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure is on the right side of its limit, or on it."""
+        return self.figure >= self.limit if self.at_least else self.figure <= self.limit
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """What, its limit, the figure, and whether that reaches it, for a table."""
+        limit = f"at {'least' if self.at_least else 'most'} {self.limit:.4g}"
+        return self.what, limit, f"{self.figure:.3g}", "reached" if self.reached else "**missed**"
+
+
+@dataclass(frozen=True)
 class Report:
     """What one bench found.
 
     Attributes:
         title: What was measured.
         method: How, in a sentence or two: beside what, how often, what each figure is.
-        findings: What the figures say, with the goal where there is one and whether it is reached;
-            computed from the figures of this run, never typed in.
+        findings: What the figures say, computed from those of this run, never typed in. What could
+            not be measured, and what is missing for it, is said here too.
         tables: The figures.
         plots: The pictures.
+        goals: What the figures are to be; `make bench` gathers them into one table.
     """
 
     title: str
@@ -60,20 +89,38 @@ class Report:
     findings: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
+    goals: tuple[Goal, ...] = ()
+
+
+GOALS_COLUMNS = ("Goal", "Limit", "Figure", "")
+"""What `Goal.cells` are."""
 
 
 def as_markdown(report: Report, pictures: str | None = None) -> str:
     """The report as Markdown; `pictures` is the relative folder of its plots, None for none."""
     parts = [f"## {report.title}", report.method]
-    for table in report.tables:
-        if table.title:
-            parts.append(f"### {table.title}")
-        lines = [table.columns, ("---",) + ("---:",) * (len(table.columns) - 1), *table.rows]
-        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    if report.goals:
+        cells = tuple(goal.cells for goal in report.goals)
+        parts.append(table_as_markdown(Table("", GOALS_COLUMNS, cells)))
+    parts += [table_as_markdown(table) for table in report.tables]
     if pictures is not None:
         parts += [f"![{plot.title}]({pictures}/{plot.name}.svg)" for plot in report.plots]
-    parts.append("\n".join(f"- {finding}" for finding in report.findings))
+    if report.findings:
+        parts.append("\n".join(f"- {finding}" for finding in report.findings))
     return "\n\n".join(parts) + "\n"
+
+
+def table_as_markdown(table: Table) -> str:
+    """The table below its title; what a cell holds cannot end it."""
+    rule = ("---",) + ("---:",) * (len(table.columns) - 1)
+    cells = [tuple(map(_cell, line)) for line in (table.columns, *table.rows)]
+    lines = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
+    title = [f"### {table.title}", ""] if table.title else []
+    return "\n".join(title + lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def read(path: Path) -> Report:

@@ -1,0 +1,159 @@
+"""A whole job, from a MEGA link to a Catbox link, beside the three commands one would type.
+
+    pip install async-mega.py
+    python bench/whole_job.py [--seconds N] [--rounds N]
+
+All talk to the same loopback servers, which are processes of their own. A job is one process that
+is timed as a whole with its children: `similubot convert`, or a shell that runs a download by
+async-mega-py, then FFmpeg, then `curl -F`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import Run, Value, cpu, median, memory, process, ratio, run_interleaved
+from report import Goal, Report, Table, tell
+from similubot_ffmpeg import AudioConverter, FFmpegSettings
+from similubot_ffmpeg.program import Program, find_program, version_of
+from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_testkit.media import make_sound, run_ffmpeg
+
+OURS = "similubot convert"
+TYPED = "download, ffmpeg, curl"
+BITRATE = 128
+LOOP_SECONDS = 20
+LINES = {"100 Mbit/s in all": 12_500_000, "no limit": None}
+
+DOWNLOAD = """
+import asyncio, sys
+import yarl
+from mega.api import MegaAPI
+from mega.client import MegaNzClient
+url, link, folder = sys.argv[1:]
+MegaAPI._entrypoint = yarl.URL(url + "/cs")
+async def fetch():
+    async with MegaNzClient() as client:
+        result = await client.download_url(link, folder)
+        assert not result.fails, result
+asyncio.run(fetch())
+"""
+SCRIPT = f"""set -e
+python=$1 download=$2 url=$3 link=$4 ffmpeg=$5 upload=$6 folder=$7
+"$python" -c "$download" "$url" "$link" "$folder"
+"$ffmpeg" -hide_banner -nostdin -loglevel error -i "$folder"/* -vn \\
+    -c:a aac -b:a {BITRATE}k "$folder/result.m4a"
+curl -sS --fail -F reqtype=fileupload -F "fileToUpload=@$folder/result.m4a" "$upload"
+"""
+
+
+def make_media(folder: Path, seconds: int, ffmpeg: Path) -> dict[str, Path]:
+    """A video of about 11 MB a minute and a sound file of about 9 MB a minute, both real.
+
+    A few seconds are made, and repeated without encoding them again where that can be.
+    """
+    picture, sound = folder / "picture.mp4", folder / "sound.wav"
+    run_ffmpeg(
+        ffmpeg,
+        *("-f", "lavfi", "-i", f"testsrc2=s=1280x720:r=10:d={LOOP_SECONDS}"),
+        *("-c:v", "mpeg4", "-b:v", "1300k", str(picture)),
+    )
+    make_sound(sound, LOOP_SECONDS, ffmpeg)
+    again = ("-stream_loop", "-1", "-i")
+    length = ("-t", str(seconds))
+    media = {"a video": folder / "Music Video.mp4", "a sound file": folder / "Song.flac"}
+    run_ffmpeg(
+        ffmpeg,
+        *(*again, str(picture), *again, str(sound), *length, "-map", "0:v", "-map", "1:a"),
+        *("-c:v", "copy", "-c:a", "aac", "-b:a", "192k", str(media["a video"])),
+    )
+    run_ffmpeg(ffmpeg, *again, str(sound), *length, str(media["a sound file"]))
+    return media
+
+
+@contextmanager
+def serving(files: Sequence[Path], bytes_per_second: int | None) -> Iterator[tuple[str, list[str]]]:
+    """Run the loopback MEGA as a process of its own; gives its address and the files' links."""
+    argv = [sys.executable, "-m", "similubot_testkit.mega_server", *map(str, files)]
+    if bytes_per_second:
+        argv += ["--bytes-per-second", str(bytes_per_second)]
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        said = json.loads(server.stdout.readline())
+        yield said["url"], said["links"]
+    finally:
+        server.communicate(timeout=30)
+
+
+class Checker:
+    """Looks at what a job uploaded: it has to be AAC as long as the source, and to play."""
+
+    def __init__(self, folder: Path, ffmpeg: Path, seconds: float) -> None:
+        self._folder = folder
+        self._ffmpeg = ffmpeg
+        self._seconds = seconds
+        self._played: set[str] = set()
+
+    def check(self, name: str) -> None:
+        """Check the one file that was uploaded, and remove it; each job's first one is decoded."""
+        (file,) = self._folder.iterdir()
+        _, info, error = AudioConverter().get_media_info(file)
+        assert info is not None, error
+        assert info.audio is not None, name
+        assert info.audio.codec == "aac", name
+        assert abs((info.duration or 0.0) - self._seconds) < 0.5, (name, info.duration)
+        assert info.size > 0.8 * BITRATE * 125 * self._seconds, (name, info.size)
+        if name not in self._played:
+            run_ffmpeg(self._ffmpeg, "-xerror", "-i", str(file), "-f", "null", "-")
+            self._played.add(name)
+        file.unlink()
+
+
+def measure_on_line(
+    media: Mapping[str, Path],
+    folder: Path,
+    ffmpeg: Path,
+    seconds: int,
+    bytes_per_second: int | None,
+    rounds: int,
+) -> dict[str, dict[str, list[Run]]]:
+    """The runs of both by the name of the media, each job in turn."""
+    kept, typed = folder / "uploaded", folder / "typed"
+    checker = Checker(kept, ffmpeg, seconds)
+    typed.mkdir(exist_ok=True)
+
+    def check_and_clear(name: str) -> None:
+        checker.check(name)
+        for file in typed.iterdir():
+            file.unlink()
+
+    with (
+        serving(list(media.values()), bytes_per_second) as (url, links),
+        CatboxProcess(kept, bytes_per_second=bytes_per_second) as catbox,
+    ):
+        commands: dict[str, list[str]] = {}
+        for name, link in zip(media, links, strict=True):
+            settings = {
+                "MEGA_BACKEND": "embedded",
+                "MEGA_API_URL": url,
+                "FFMPEG_PROGRAM": str(ffmpeg),
+                "CATBOX_API_URL": catbox.catbox_url,
+            }
+            similubot = str(Path(sys.executable).with_name("similubot"))
+            commands[f"{OURS}: {name}"] = [
+                *("env", *(f"SIMILUBOT_{key}={value}" for key, value in settings.items())),
+                *(similubot, "convert", link, "--bitrate", str(BITRATE), "--to", "catbox"),
+                *("--sink", f"jsonl={folder / 'progress.jsonl'}"),
+            ]
+            commands[f"{TYPED}: {name}"] = [
+                *("sh", "-c", SCRIPT, "sh", sys.executable, DOWNLOAD, url, link),
+                *(str(ffmpeg), catbox.catbox_url, str(typed)),
+            ]
+        runs = run_interleaved(commands, rounds, check_and_clear)
+    return {name: {who: runs[f"{who}: {name}"] for who in (OURS, TYPED)} for name in media}
