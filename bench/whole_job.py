@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import Run, Value, cpu, median, memory, process, ratio, run_interleaved
 from report import Goal, Report, Table, tell
+from similubot_core.render import duration
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import Program, find_program, version_of
 from similubot_testkit.catbox_server.process import CatboxProcess
@@ -140,16 +141,18 @@ def measure_on_line(
         commands: dict[str, list[str]] = {}
         for name, link in zip(media, links, strict=True):
             settings = {
-                "MEGA_BACKEND": "embedded",
-                "MEGA_API_URL": url,
-                "FFMPEG_PROGRAM": str(ffmpeg),
-                "CATBOX_API_URL": catbox.catbox_url,
+                "SIMILUBOT_MEGA_BACKEND": "embedded",
+                "SIMILUBOT_MEGA_API_URL": url,
+                "SIMILUBOT_FFMPEG_PROGRAM": str(ffmpeg),
+                "SIMILUBOT_CATBOX_API_URL": catbox.catbox_url,
+                "FORCE_COLOR": "1",  # has the bars drawn although stderr is no terminal
             }
             similubot = str(Path(sys.executable).with_name("similubot"))
             commands[f"{OURS}: {name}"] = [
-                *("env", *(f"SIMILUBOT_{key}={value}" for key, value in settings.items())),
+                *("sh", "-c", 'exec env "$@" 2> "$0"', str(folder / "drawn")),
+                *(f"{key}={value}" for key, value in settings.items()),
                 *(similubot, "convert", link, "--bitrate", str(BITRATE), "--to", "catbox"),
-                *("--sink", f"jsonl={folder / 'progress.jsonl'}"),
+                *("--sink", "terminal"),
             ]
             commands[f"{TYPED}: {name}"] = [
                 *("sh", "-c", SCRIPT, "sh", sys.executable, DOWNLOAD, url, link),
@@ -157,3 +160,87 @@ def measure_on_line(
             ]
         runs = run_interleaved(commands, rounds, check_and_clear)
     return {name: {who: runs[f"{who}: {name}"] for who in (OURS, TYPED)} for name in media}
+
+
+def figures(runs: Mapping[str, Sequence[Run]]) -> tuple[tuple[str, ...], ...]:
+    """A row of medians for each of the two; in brackets the extremes."""
+    rows = []
+    for name, done in runs.items():
+        seconds = sorted(run.seconds for run in done)
+        rows.append(
+            (
+                name,
+                f"{median(done, process):.2f} ({seconds[0]:.2f} to {seconds[-1]:.2f})",
+                f"{ratio(runs, name, TYPED, process):.2f}",
+                f"{median(done, cpu):.2f}",
+                f"{ratio(runs, name, TYPED, cpu):.2f}",
+                f"{median(done, memory) / 2**20:.0f}",
+                f"{ratio(runs, name, TYPED, memory):.2f}",
+            )
+        )
+    return tuple(rows)
+
+
+TIMES = "times typed"
+COLUMNS = ("", "wall, s", TIMES, "CPU, s", TIMES, "peak memory, MiB", TIMES)
+VALUES: Mapping[str, Value] = {"wall time": process, "CPU time": cpu, "peak memory": memory}
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Make the media, run both on both lines, and compare."""
+    seconds: int = arguments.seconds
+    ffmpeg = find_program(FFmpegSettings()).path
+    tables, goals, findings = [], [], []
+    with tempfile.TemporaryDirectory(prefix="job-bench-") as name:
+        folder = Path(name)
+        media = make_media(folder, seconds, ffmpeg)
+        sizes = ", ".join(
+            f"{what} of {file.stat().st_size / 1e6:.0f} MB ({file.suffix[1:]})"
+            for what, file in media.items()
+        )
+        for line, bytes_per_second in LINES.items():
+            found = measure_on_line(
+                media, folder, ffmpeg, seconds, bytes_per_second, arguments.rounds
+            )
+            tables += [
+                Table(f"{what}, {line}", COLUMNS, figures(runs)) for what, runs in found.items()
+            ]
+            goals += [
+                Goal(
+                    f"{line}: {value_name}, times that of the commands typed, worse of the media",
+                    max(ratio(runs, OURS, TYPED, value) for runs in found.values()),
+                    1.0,
+                )
+                for value_name, value in VALUES.items()
+            ]
+            findings += [
+                f"{line}, {what}: {OURS} takes {ratio(runs, OURS, TYPED, process):.2f} times the "
+                f"time and {ratio(runs, OURS, TYPED, cpu):.2f} times the CPU of the commands typed."
+                for what, runs in found.items()
+            ]
+    version = version_of(Program(ffmpeg, "bench"))
+    return Report(
+        "A whole job: MEGA link to Catbox link",
+        f"{OURS}, with its bars drawn, beside a shell that runs what one would type: a download "
+        f"by async-mega-py, FFmpeg {version}, curl -F. Both sources play {duration(seconds)}: "
+        f"{sizes}; both make AAC at {BITRATE} kb/s. Every result is looked at in the loopback "
+        "Catbox's folder. The limit holds for all connections of a server together. Medians of "
+        f"{arguments.rounds} interleaved rounds after one that does not count; ratios are medians "
+        "of those within rounds. Each process is timed as a whole with its children; memory is "
+        "the largest of them. Async-mega-py's own command line knows no other server, so its "
+        "client is started from a few lines of Python, which takes less time. Megatools is not "
+        "measured: it has MEGA's address built in (1.11.0 in Debian 12).",
+        tuple(findings),
+        tuple(tables),
+        goals=tuple(goals),
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How long the media play, and how often all is done."""
+    parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=2)
+
+
+if __name__ == "__main__":
+    tell(__doc__, measure, add_arguments)
