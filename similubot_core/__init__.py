@@ -9,6 +9,7 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.cancel import CancelToken
+    from similubot_core.counting_tracker import CountingTracker
     from similubot_core.descriptors import (
         Check,
         CommandContext,
@@ -59,6 +60,7 @@ __all__ = [
     "ConversionRequest",
     "Converter",
     "ConverterSpec",
+    "CountingTracker",
     "Downloader",
     "DownloaderSpec",
     "PluginError",
@@ -86,6 +88,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "CancelToken": "cancel",
+        "CountingTracker": "counting_tracker",
         "Check": "descriptors",
         "CommandContext": "descriptors",
         "CommandSpec": "descriptors",

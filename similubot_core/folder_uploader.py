@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from similubot_core.counting_tracker import CountingTracker
 from similubot_core.errors import StageError, UsageError
-from similubot_core.progress import ProgressTracker
-from similubot_core.rate import RateMeter
 from similubot_core.render import one_line
 from similubot_core.settings import Settings
 from similubot_core.stages import StageContext
@@ -16,29 +15,6 @@ from similubot_core.stages import StageContext
 BLOCK_BYTES = 1024 * 1024
 LONGEST_NAME_BYTES = 255
 """What ext4, APFS and most others allow."""
-
-
-class CopyProgressTracker(ProgressTracker):
-    """Counts the bytes of a copy."""
-
-    def __init__(self, total_size: int) -> None:
-        super().__init__("Copy to Folder")
-        self._meter = RateMeter()
-        self._total = total_size
-
-    def copied(self, count: int) -> None:
-        """Say how many bytes are there in all."""
-        self._meter.sample(count)
-        self.update(
-            current_size=count,
-            total_size=self._total,
-            speed=self._meter.speed,
-            eta=self._meter.eta(self._total),
-        )
-
-    def parse_output(self, text: str) -> bool:
-        """A copy prints nothing: always False."""
-        return False
 
 
 class FolderUploader:
@@ -65,7 +41,7 @@ class FolderUploader:
             size = file.stat().st_size
         except OSError as error:
             raise _read_error(file, error) from error
-        with context.attach(CopyProgressTracker(size)) as tracker:
+        with context.attach(CountingTracker("Copy to Folder")) as tracker:
             try:
                 with _opened(file) as source, partial.open("xb") as target:
                     done = 0
@@ -73,7 +49,7 @@ class FolderUploader:
                         context.cancel.raise_if_cancelled()
                         target.write(block)
                         done += len(block)
-                        tracker.copied(done)
+                        tracker.update(current_size=done, total_size=size)
                 if partial.stat().st_size != size:
                     raise StageError(
                         f"{one_line(file.name)} changed while it was copied; try again."

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from similubot_core.progress import ProgressTracker
-from similubot_core.rate import RateMeter
+from similubot_core.progress import KEEP, Keep, ProgressTracker
 
 TRACKER_NAME = "percent"
 """What `--tracker` takes for it; it is also the one for programs that no other tracker reads."""
@@ -90,9 +89,8 @@ class PercentTracker(ProgressTracker):
     def __init__(
         self, operation: str = "Command", clock: Callable[[], float] = time.monotonic
     ) -> None:
-        super().__init__(operation)
+        super().__init__(operation, clock)
         self._reading = threading.Lock()
-        self._meter = RateMeter(clock)
         self._reader: Callable[[str], _Row | None] | None = None
         self._layers: dict[str, float] = {}
         self._shapes: dict[str, int] = {}
@@ -122,14 +120,13 @@ class PercentTracker(ProgressTracker):
                 return row
         return self._any_tool(line)
 
-    def _place(self, row: _Row) -> tuple[float | None, str | None]:
+    def _place(self, row: _Row) -> tuple[Keep | None, str | None]:
         """The ETA and the message that go with a row; both depend on the rows before it."""
         if row.percentage < self._last - NEW_ITEM_DROP:
             self._item += 1
         self._last = row.percentage
-        self._meter.sample(row.percentage)
         if self._item == 1:
-            return self._meter.eta(100.0), None
+            return KEEP, None  # measured
         return None, f"item {self._item}: {row.percentage:g}%"
 
     def _layer(self, line: str) -> _Row | None:

@@ -23,9 +23,13 @@ from typing import Literal, Self
 from similubot_core import ticker
 from similubot_core.delivery import Delivery
 from similubot_core.errors import Cancelled, SimilubotError
+from similubot_core.rate import RateMeter
 
 HIGHEST_UNFINISHED = 99.99
 """The percentage shown at most while the result is not checked yet."""
+
+STANDSTILL_SECONDS = 1.0
+"""How long after the last news speed and ETA are measured again, for paced callbacks."""
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -115,11 +119,16 @@ class ProgressTracker(ABC):
     fails it (with its sentence, where it carries one), `Cancelled` or an interrupt cancels it, and
     a block that just falls through fails too, since nothing was checked.
 
+    Speed and ETA are measured (see `RateMeter`) unless `update` is told them: bytes per second and
+    the seconds left from the sizes, or, where there are no sizes, the seconds left from the
+    percentages. Paced callbacks are told once a second how both go when nothing moves any more.
+
     Args:
         operation: The operation's name for people, such as "MEGA Download".
+        clock: Returns seconds that only grow, for speed and ETA; tests give one that they control.
     """
 
-    def __init__(self, operation: str) -> None:
+    def __init__(self, operation: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.RLock()
         self._direct: tuple[Delivery[ProgressInfo], ...] = ()
         self._paced: tuple[Delivery[ProgressInfo], ...] = ()
@@ -133,6 +142,12 @@ class ProgressTracker(ABC):
         self._tick_is_asked = False
         self._wants_tick = False  # whether the next update is to ask for one
         self._ticked: ProgressInfo | None = None
+        self._clock = clock
+        self._meter = RateMeter(clock)
+        self._meters_sizes = False  # else percentages
+        self._measured_at = 0.0
+        self._told_speed: float | None = None
+        self._told_eta: float | None = None
 
     @property
     def operation(self) -> str:
@@ -204,8 +219,9 @@ class ProgressTracker(ABC):
                 it. It is held below 100 until `complete`, and never falls.
             current_size: Bytes done; None leaves it.
             total_size: Bytes in all; None is unknown.
-            speed: Bytes per second; None is unknown.
-            eta: Seconds to the end; None is unknown.
+            speed: Bytes per second; None is unknown. Left out, it is what the tool said last, or
+                measured when it has said nothing.
+            eta: Seconds to the end; None is unknown. Left out, the same.
             message: A sentence for people; None leaves it.
             details: Replaces the details; None leaves them.
 
@@ -230,19 +246,13 @@ class ProgressTracker(ABC):
             last = self._info
             if last.status.is_final:
                 return
-            current = last.current_size if current_size is None else _size(current_size)
-            total = last.total_size if isinstance(total_size, Keep) else _size(total_size)
-            if percentage is None and current is not None and total:
-                percentage = 100.0 * current / total
             self._set(
-                ProgressInfo(
-                    last.operation,
-                    ProgressStatus.IN_PROGRESS,
-                    _percentage(percentage, last.percentage),
-                    current,
-                    total,
-                    last.speed if isinstance(speed, Keep) else _finite(speed),
-                    last.eta if isinstance(eta, Keep) else _finite(eta),
+                self._next(
+                    percentage,
+                    last.current_size if current_size is None else _size(current_size),
+                    last.total_size if isinstance(total_size, Keep) else _size(total_size),
+                    speed if isinstance(speed, Keep) else _finite(speed),
+                    eta if isinstance(eta, Keep) else _finite(eta),
                     last.message if message is None else message,
                     last.details if details is None else MappingProxyType(dict(details)),
                 ),
@@ -359,28 +369,87 @@ class ProgressTracker(ABC):
         last = self._info
         if size is None or last.status is not ProgressStatus.IN_PROGRESS:
             return
-        current = _size(size)
-        share = (
-            100.0 * current / last.total_size if current is not None and last.total_size else None
+        self._info = self._same_with_size(_size(size))
+
+    def _same_with_size(self, current: int | None) -> ProgressInfo:
+        last = self._info
+        return self._next(None, current, last.total_size, KEEP, KEEP, last.message, last.details)
+
+    def _next(
+        self,
+        percentage: float | None,
+        current: int | None,
+        total: int | None,
+        speed: float | Keep | None,
+        eta: float | Keep | None,
+        message: str,
+        details: Mapping[str, object],
+    ) -> ProgressInfo:
+        """The state in progress that comes now; called under the lock."""
+        last = self._info
+        if percentage is None and current is not None and total:
+            percentage = 100.0 * current / total
+        percentage = _percentage(percentage, last.percentage)
+        self._measure(percentage, current)
+        if not isinstance(speed, Keep):
+            self._told_speed = speed
+        elif self._told_speed is not None:
+            speed = self._told_speed
+        else:
+            speed = self._meter.speed if self._meters_sizes else None
+        if not isinstance(eta, Keep):
+            self._told_eta = eta
+        elif self._told_eta is not None:
+            eta = self._told_eta
+        elif self._meters_sizes:
+            eta = _seconds_left(current, total, speed)
+        else:
+            eta = self._meter.eta(100.0)
+        return ProgressInfo(
+            last.operation,
+            ProgressStatus.IN_PROGRESS,
+            percentage,
+            current,
+            total,
+            speed,
+            eta,
+            message,
+            details,
         )
-        self._info = replace(
-            last,
-            percentage=_percentage(share, last.percentage),
-            current_size=current,
-            timestamp=time.time(),
-        )
+
+    def _measure(self, percentage: float, current: int | None) -> None:
+        by_size = current is not None
+        if by_size is not self._meters_sizes:
+            self._meter = RateMeter(self._clock)
+            self._meters_sizes = by_size
+        self._meter.sample(percentage if current is None else current)
+        self._measured_at = self._clock()
 
     def _tick(self) -> None:
         """Tell the paced callbacks the newest state; runs in the ticker's thread."""
         with self._lock:
             self._tick_is_asked = False
             self._choose_path()
-            if self._info is self._ticked or self._info.status is not ProgressStatus.IN_PROGRESS:
+            if self._info.status is not ProgressStatus.IN_PROGRESS:
                 return
-            self._ticked = self._info
-            for delivery in self._paced:
-                delivery.put(self._info, keep=False)
+            if self._info is self._ticked:
+                self._look_at_standstill()
+            if self._info is not self._ticked:
+                self._ticked = self._info
+                for delivery in self._paced:
+                    delivery.put(self._info, keep=False)
+            if self._paced and self._meter.speed:
+                self._ask_for_tick()  # it may come to stand still
         self._flush()
+
+    def _look_at_standstill(self) -> None:
+        """Measure once more, a second after the last news; called under the lock."""
+        if self._clock() - self._measured_at < STANDSTILL_SECONDS:
+            return
+        last = self._info
+        measured = self._same_with_size(last.current_size)
+        if (measured.speed, measured.eta) != (last.speed, last.eta):
+            self._info = measured
 
 
 def _for_json(value: object) -> object:
@@ -401,6 +470,14 @@ def _finite(value: float | None) -> float | None:
         return float(value)
     except OverflowError:  # an int of hundreds of digits, such as a hostile tool may print
         return None
+
+
+def _seconds_left(current: int | None, total: int | None, speed: float | None) -> float | None:
+    if current is None or total is None or speed is None:
+        return None
+    if current >= total:
+        return 0.0
+    return _finite((total - current) / speed) if speed > 0 else None
 
 
 def _size(value: float | None) -> int | None:

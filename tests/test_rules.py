@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from similubot_bot.attachment import AttachmentProgressTracker
 from similubot_catbox import UploadProgressTracker
-from similubot_core import ProgressTracker, TrackerSpec
-from similubot_core.folder_uploader import CopyProgressTracker
+from similubot_core import CountingTracker, ProgressTracker, TrackerSpec
 from similubot_core.plugins import load_plugins
 from similubot_ffmpeg import FFmpegProgressTracker
 from similubot_testkit.rules import assert_tracker_keeps_the_rules
@@ -46,9 +44,8 @@ def test_a_registered_tracker_keeps_the_rules(spec: TrackerSpec) -> None:
 OTHERS: dict[str, Callable[[], ProgressTracker]] = {
     "upload": lambda: UploadProgressTracker("Catbox", 1000),
     "upload of unknown size": lambda: UploadProgressTracker("Catbox"),
-    "copy": lambda: CopyProgressTracker(1000),
+    "counting": lambda: CountingTracker("Copy"),
     "ffmpeg of known duration": lambda: FFmpegProgressTracker(600.0),
-    "attachment": AttachmentProgressTracker,
 }
 
 

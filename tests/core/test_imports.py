@@ -15,7 +15,8 @@ CORE = Path(similubot_core.__file__).parent
 ROOT = CORE.parent
 # Each module imports only from those before it.
 FLOORS = [
-    "lazy", "errors", "cancel", "delivery", "ticker", "progress", "rate", "render", "process",
+    "lazy", "errors", "cancel", "delivery", "ticker", "rate", "progress",
+    "counting_tracker", "render", "process",
     "settings", "stages", "descriptors", "hookspecs", "pace", "sinks", "folder_uploader",
     "pipeline", "foreground", "percent_tracker", "console_log", "commands", "builtin",
     "installed", "plugins", "cli", "__main__",

@@ -2,12 +2,12 @@
 
 import threading
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker, ticker
+from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker
 from similubot_testkit.rules import assert_progress_keeps_the_rules
+from tests.core.conftest import Ticks
 
 PATIENCE = 10.0
 
@@ -18,28 +18,6 @@ class Counting(ProgressTracker):
 
     def parse_output(self, text: str) -> bool:
         return False
-
-
-class Ticks:
-    """A ticker that ticks when the test says so, in the test's thread."""
-
-    def __init__(self) -> None:
-        self.asked: list[object] = []
-
-    def call_soon(self, function: object) -> None:
-        self.asked.append(function)
-
-    def tick(self) -> None:
-        asked, self.asked = self.asked, []
-        for function in asked:
-            function()  # type: ignore[operator]
-
-
-@pytest.fixture
-def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
-    made = Ticks()
-    monkeypatch.setattr(ticker, "shared", made)
-    return made
 
 
 def paced() -> tuple[Counting, list[ProgressInfo]]:

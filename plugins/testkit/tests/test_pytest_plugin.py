@@ -18,15 +18,14 @@ def test_nothing_heavy_is_imported_before_a_fixture_is_asked_for():
 
 
 def test_a_sink_that_records(recording_sink):
-    from similubot_core import ProgressStatus
-    from similubot_core.folder_uploader import CopyProgressTracker
+    from similubot_core import CountingTracker, ProgressStatus
 
-    tracker = CopyProgressTracker(10)
+    tracker = CountingTracker("Copy")
     tracker.add_callback(recording_sink.show)
     with tracker:
-        tracker.copied(5)
+        tracker.update(current_size=5, total_size=10)
         tracker.complete()
-    assert [info.status for info in recording_sink.of("Copy to Folder")] == [
+    assert [info.status for info in recording_sink.of("Copy")] == [
         ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS, ProgressStatus.COMPLETED
     ]
 

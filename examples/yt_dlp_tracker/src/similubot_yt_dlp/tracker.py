@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from similubot_core import ProgressTracker, RateMeter
+from similubot_core import ProgressTracker
 
 # Titles are text from outside, so every pattern has to fit the whole line; and lengths are bounded,
 # so that no line takes long to refuse.
@@ -32,9 +32,8 @@ class YtDlpProgressTracker(ProgressTracker):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__("yt-dlp")
+        super().__init__("yt-dlp", clock)
         self._reading = threading.Lock()
-        self._meter = RateMeter(clock)
         self._item = self._items = self._parts = 1
         self._part = 0
 
@@ -50,7 +49,6 @@ class YtDlpProgressTracker(ProgressTracker):
                 self.update(
                     percentage,
                     speed=speed,
-                    eta=self._meter.eta(100.0),
                     message=f"item {self._item} of {self._items}" if self._items > 1 else None,
                 )
         return found
@@ -70,7 +68,6 @@ class YtDlpProgressTracker(ProgressTracker):
             # Subtitles and pictures are parts that were not announced: an item is never over 1.
             part = min((max(self._part, 1) - 1 + share) / self._parts, 1.0)
             percentage = 100.0 * (self._item - 1 + part) / self._items
-            self._meter.sample(percentage)
             return percentage, _rate(match["rate"], match["unit"])
         return None
 

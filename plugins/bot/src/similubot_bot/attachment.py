@@ -6,32 +6,10 @@ from pathlib import Path
 
 import aiohttp
 
-from similubot_core import Cancelled, ProgressTracker, RateMeter, StageContext, StageError, render
+from similubot_core import Cancelled, CountingTracker, StageContext, StageError, render
 
 BLOCK_BYTES = 256 * 1024
 STALL_SECONDS = 60.0
-
-
-class AttachmentProgressTracker(ProgressTracker):
-    """Counts the bytes of an attachment."""
-
-    def __init__(self) -> None:
-        super().__init__("Discord Download")
-        self._meter = RateMeter()
-
-    def received(self, count: int, total: int | None) -> None:
-        """Say how many bytes are there, of how many (None is unknown)."""
-        self._meter.sample(count)
-        self.update(
-            current_size=count,
-            total_size=total,
-            speed=self._meter.speed,
-            eta=self._meter.eta(total),
-        )
-
-    def parse_output(self, text: str) -> bool:
-        """A download of this kind prints nothing: always False."""
-        return False
 
 
 class AttachmentDownloader:
@@ -54,7 +32,7 @@ class AttachmentDownloader:
             Cancelled: The token was set; no file is left.
         """
         target = context.folder / safe_name(self._name)
-        with context.attach(AttachmentProgressTracker()) as tracker:
+        with context.attach(CountingTracker("Discord Download")) as tracker:
             try:
                 asyncio.run(self._fetch_or_cancel(source, target, context, tracker))
             except BaseException:
@@ -64,7 +42,7 @@ class AttachmentDownloader:
         return target
 
     async def _fetch_or_cancel(
-        self, url: str, target: Path, context: StageContext, tracker: AttachmentProgressTracker
+        self, url: str, target: Path, context: StageContext, tracker: CountingTracker
     ) -> None:
         loop = asyncio.get_running_loop()
         work = loop.create_task(self._fetch(url, target, tracker))
@@ -83,7 +61,7 @@ class AttachmentDownloader:
                     f"The attachment could not be saved: {error.strerror}; tell those who run me."
                 ) from error
 
-    async def _fetch(self, url: str, target: Path, tracker: AttachmentProgressTracker) -> None:
+    async def _fetch(self, url: str, target: Path, tracker: CountingTracker) -> None:
         timeout = aiohttp.ClientTimeout(total=None, connect=30, sock_read=STALL_SECONDS)
         async with (
             aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
@@ -102,7 +80,7 @@ class AttachmentDownloader:
                     count += len(block)
                     self._check(count)
                     file.write(block)
-                    tracker.received(count, total)
+                    tracker.update(current_size=count, total_size=total)
             if count == 0:
                 raise StageError("The attachment is empty; send another one.")
 

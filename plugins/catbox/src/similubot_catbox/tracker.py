@@ -1,10 +1,9 @@
 """UploadProgressTracker: counts the bytes of one upload into progress."""
 
-import threading
 import time
 from collections.abc import Callable
 
-from similubot_core import ProgressTracker, RateMeter
+from similubot_core import ProgressTracker
 
 
 class UploadProgressTracker(ProgressTracker):
@@ -26,11 +25,9 @@ class UploadProgressTracker(ProgressTracker):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(f"{service_name} Upload")
+        super().__init__(f"{service_name} Upload", clock)
         self._service_name = service_name
         self._file_size = file_size
-        self._meter = RateMeter(clock)
-        self._meter_lock = threading.Lock()
 
     def start_upload(self) -> None:
         """Begin; nothing is sent yet."""
@@ -49,14 +46,9 @@ class UploadProgressTracker(ProgressTracker):
         done = max(0, bytes_uploaded)
         if self._file_size is not None:
             done = min(done, self._file_size)
-        with self._meter_lock:
-            self._meter.sample(done)
-            speed, eta = self._meter.speed, self._meter.eta(self._file_size)
         self.update(
             current_size=done,
             total_size=self._file_size,
-            speed=speed,
-            eta=eta,
             message=f"Uploading to {self._service_name}" if message is None else message,
         )
 

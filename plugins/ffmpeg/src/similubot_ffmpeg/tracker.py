@@ -68,6 +68,7 @@ class FFmpegProgressTracker(ProgressTracker):
         self.update(
             percentage=percentage,
             current_size=reading.total_size,
+            speed=None,  # the output's bytes a second tell nobody anything
             eta=eta,
             details={key: value for key, value in details.items() if value is not None},
         )

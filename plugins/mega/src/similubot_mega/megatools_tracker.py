@@ -42,13 +42,11 @@ class MegatoolsProgressTracker(ProgressTracker):
             found = True
             percent, done, done_unit, exact, total, total_unit, speed, speed_unit = match.groups()
             current = int(exact) if exact else _bytes(done, done_unit)
-            whole, rate = _bytes(total, total_unit), _bytes(speed, speed_unit)
             self.update(
                 percentage=_number(percent),
                 current_size=current,
-                total_size=whole,
-                speed=rate,
-                eta=max(0, whole - current) / rate if rate else None,
+                total_size=_bytes(total, total_unit),
+                speed=_bytes(speed, speed_unit),
             )
         return found
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 from similubot_core.progress import ProgressTracker
-from similubot_core.rate import RateMeter
 
 OPERATION = "MEGA Download"
 
@@ -40,8 +39,7 @@ class MegaProgressTracker(ProgressTracker):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(OPERATION)
-        self._meter = RateMeter(clock)
+        super().__init__(OPERATION, clock)
         self._own_lock = threading.Lock()
         self._cut = ""
 
@@ -98,15 +96,10 @@ class MegaProgressTracker(ProgressTracker):
             message: A sentence for people; None leaves the last one.
             details: Replaces the details; None leaves them.
         """
-        with self._own_lock:
-            self._meter.sample(current)
-            speed, eta = self._meter.speed, self._meter.eta(total)
         self.update(
             percentage=percentage,
             current_size=current,
             total_size=total,
-            speed=speed,
-            eta=eta,
             message=message,
             details=details,
         )
