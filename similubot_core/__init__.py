@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     )
     from similubot_core.hookspecs import hookimpl
     from similubot_core.progress import (
-        KEEP,
         ProgressCallback,
         ProgressInfo,
         ProgressStatus,
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "KEEP",
     "CancelToken",
     "Cancelled",
     "Check",
@@ -106,7 +104,6 @@ __getattr__ = lazy_names(
         "StageError": "errors",
         "UsageError": "errors",
         "hookimpl": "hookspecs",
-        "KEEP": "progress",
         "ProgressCallback": "progress",
         "ProgressInfo": "progress",
         "ProgressStatus": "progress",

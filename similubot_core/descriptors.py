@@ -118,6 +118,8 @@ class DownloaderSpec:
         accepts: Whether it takes a source; quick, and without looking at the network.
         settings: The dataclass of its table in similubot.toml; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
+        operation: The name of its tracker, such as "Tube Download", so that sinks can show it as
+            still to come; None where that is not known before it begins.
     """
 
     name: str
@@ -126,6 +128,7 @@ class DownloaderSpec:
     accepts: Callable[[str], bool]
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class ConverterSpec:
             takes none.
         settings: The dataclass of its table in similubot.toml; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
+        operation: The name of its tracker, such as "Audio Conversion", so that sinks can show it as
+            still to come; None where that is not known before it begins.
     """
 
     name: str
@@ -150,6 +155,7 @@ class ConverterSpec:
     bitrates: tuple[int, int] | None = None
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,8 @@ class UploaderSpec:
         max_size: Bytes that a file may have at most; None is no limit.
         settings: The dataclass of its table in similubot.toml; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
+        operation: The name of its tracker, such as "Shelf Upload", so that sinks can show it as
+            still to come; None where that is not known before it begins.
     """
 
     name: str
@@ -172,6 +180,7 @@ class UploaderSpec:
     max_size: int | None = None
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

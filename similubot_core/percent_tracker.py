@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from similubot_core.progress import KEEP, Keep, ProgressTracker
+from similubot_core.progress import Changes, ProgressTracker
 
 TRACKER_NAME = "percent"
 """What `--tracker` takes for it; it is also the one for programs that no other tracker reads."""
@@ -105,9 +105,9 @@ class PercentTracker(ProgressTracker):
                 row = self._read(_ESCAPES.sub("", line))
                 if row is None:
                     continue
-                eta, message = self._place(row)
+                changes = self._place(row)
             found = True
-            self.update(row.percentage, speed=row.speed, eta=eta, message=message)
+            self.update(row.percentage, **changes)
         return found
 
     def _read(self, line: str) -> _Row | None:
@@ -120,14 +120,18 @@ class PercentTracker(ProgressTracker):
                 return row
         return self._any_tool(line)
 
-    def _place(self, row: _Row) -> tuple[Keep | None, str | None]:
-        """The ETA and the message that go with a row; both depend on the rows before it."""
+    def _place(self, row: _Row) -> Changes:
+        """What goes with a row, depending on the rows before it."""
         if row.percentage < self._last - NEW_ITEM_DROP:
             self._item += 1
         self._last = row.percentage
         if self._item == 1:
-            return KEEP, None  # measured
-        return None, f"item {self._item}: {row.percentage:g}%"
+            return {"speed": row.speed}
+        return {
+            "speed": row.speed,
+            "eta": None,
+            "message": f"item {self._item}: {row.percentage:g}%",
+        }
 
     def _layer(self, line: str) -> _Row | None:
         """One of docker pull's: the mean of all layers, fetching being half of each."""

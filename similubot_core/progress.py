@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType, TracebackType
-from typing import Literal, Self
+from typing import Self, TypedDict, Unpack
 
 from similubot_core import ticker
 from similubot_core.delivery import Delivery
@@ -95,18 +95,14 @@ ProgressCallback = Callable[[ProgressInfo], None]
 """Called with each new state. It may be called from any thread, never twice at once."""
 
 
-class Keep(enum.Enum):
-    """The type of `KEEP`, which leaves a value as it is where None means unknown."""
+class Changes(TypedDict, total=False):
+    """What `ProgressTracker.update` takes besides the percentage and the size; see there."""
 
-    KEEP = "keep"
-
-    def __repr__(self) -> str:
-        return "KEEP"
-
-
-KEEP: Literal[Keep.KEEP] = Keep.KEEP
-
-_NEVER = object()  # what no argument of `update` is
+    total_size: int | None
+    speed: float | None
+    eta: float | None
+    message: str | None
+    details: Mapping[str, object] | None
 
 
 class ProgressTracker(ABC):
@@ -136,11 +132,11 @@ class ProgressTracker(ABC):
         self._info = ProgressInfo(operation, ProgressStatus.STARTING, details=_NOTHING)
         # A size alone, the update of every block of a transfer, is only stored when nobody has to
         # be told of it at once; `_fold` makes a state of it when one is wanted.
-        self._left_by_a_size_alone: Keep | object = _NEVER
+        self._size_is_only_stored = False
         self._stored_size: int | None = None
         self._folded_size: int | None = None
         self._tick_is_asked = False
-        self._wants_tick = False  # whether the next update is to ask for one
+        self._ticks_go_on = False  # else the one that is asked for is the last
         self._ticked: ProgressInfo | None = None
         self._clock = clock
         self._meter = RateMeter(clock)
@@ -206,13 +202,12 @@ class ProgressTracker(ABC):
         self,
         percentage: float | None = None,
         current_size: int | None = None,
-        total_size: int | Keep | None = KEEP,
-        speed: float | Keep | None = KEEP,
-        eta: float | Keep | None = KEEP,
-        message: str | None = None,
-        details: Mapping[str, object] | None = None,
+        **changes: Unpack[Changes],
     ) -> None:
         """Say how far the operation is. Starts it where `start` was not called.
+
+        What is left out stays as it is. A number that cannot be (NaN, infinite, negative) counts as
+        unknown.
 
         Args:
             percentage: 0 to 100; None computes it from the sizes when both are known, else leaves
@@ -225,41 +220,13 @@ class ProgressTracker(ABC):
             message: A sentence for people; None leaves it.
             details: Replaces the details; None leaves them.
 
-        A number that cannot be (NaN, infinite, negative) counts as unknown.
+        Raises:
+            TypeError: There is no argument of that name.
         """
-        if (
-            # The call of every block of a transfer: each name looked up here costs it 2 ns.
-            total_size is speed
-            and speed is eta
-            and eta is self._left_by_a_size_alone
-            and percentage is None
-            and message is None
-            and details is None
-        ):
+        if percentage is None and not changes and self._size_is_only_stored:
             self._stored_size = current_size
-            if self._wants_tick:
-                self._ask_for_tick()
-            return
-        self.start()
-        with self._lock:
-            self._fold()
-            last = self._info
-            if last.status.is_final:
-                return
-            self._set(
-                self._next(
-                    percentage,
-                    last.current_size if current_size is None else _size(current_size),
-                    last.total_size if isinstance(total_size, Keep) else _size(total_size),
-                    speed if isinstance(speed, Keep) else _finite(speed),
-                    eta if isinstance(eta, Keep) else _finite(eta),
-                    last.message if message is None else message,
-                    last.details if details is None else MappingProxyType(dict(details)),
-                ),
-                keep=last.status is not ProgressStatus.IN_PROGRESS,
-            )
-            self._choose_path()
-        self._flush()
+        else:
+            self._tell(percentage, current_size, changes)
 
     def complete(self, message: str = "") -> None:
         """End well: 100 %. Call it only once the result was checked."""
@@ -303,10 +270,24 @@ class ProgressTracker(ABC):
         else:
             self.fail(f"{self.operation} ended without a result that could be checked.")
 
+    def _tell(self, percentage: float | None, current_size: int | None, changes: Changes) -> None:
+        if not changes.keys() <= Changes.__annotations__.keys():
+            unknown = ", ".join(sorted(changes.keys() - Changes.__annotations__.keys()))
+            raise TypeError(f"update() has no argument {unknown}")
+        self.start()
+        with self._lock:
+            self._fold()
+            last = self._info.status
+            if last.is_final:
+                return
+            info = self._next(percentage, current_size, changes)
+            self._set(info, keep=last is not ProgressStatus.IN_PROGRESS)
+        self._flush()
+
     def _end(self, status: ProgressStatus, message: str) -> None:
         self.start()
         with self._lock:
-            self._left_by_a_size_alone = _NEVER
+            self._size_is_only_stored = False
             self._fold()
             last = self._info
             if last.status.is_final:
@@ -337,8 +318,7 @@ class ProgressTracker(ABC):
         if keep:
             for delivery in self._paced:
                 delivery.put(info, keep=True)
-        elif self._wants_tick:
-            self._ask_for_tick()
+        self._choose_path()
 
     def _flush(self) -> None:
         for delivery in self._direct:
@@ -347,18 +327,17 @@ class ProgressTracker(ABC):
             delivery.flush()
 
     def _choose_path(self) -> None:
-        """Decide, under the lock, whether a size alone may be stored, and whether ticks are due."""
-        may_be_stored = self._info.status is ProgressStatus.IN_PROGRESS and not self._direct
-        self._left_by_a_size_alone = KEEP if may_be_stored else _NEVER
-        self._wants_tick = bool(self._paced) and not self._tick_is_asked
-        # Last: a size that another thread stores after it finds the tick wanted.
-        self._fold()
+        """Decide, under the lock, what an update does; ask for ticks while somebody wants them."""
+        in_progress = self._info.status is ProgressStatus.IN_PROGRESS
+        self._ticks_go_on = in_progress and bool(self._paced)
+        self._size_is_only_stored = in_progress and not self._direct
+        if self._ticks_go_on:
+            self._ask_for_tick()
 
     def _ask_for_tick(self) -> None:
-        # Two threads may both get here; a tick too many has no news, and tells nothing.
-        self._wants_tick = False
-        self._tick_is_asked = True
-        ticker.shared.call_soon(self._tick)
+        if not self._tick_is_asked:
+            self._tick_is_asked = True
+            ticker.shared.call_soon(self._tick)
 
     def _fold(self) -> None:
         """Make a state of the size that was stored last; called under the lock."""
@@ -369,42 +348,20 @@ class ProgressTracker(ABC):
         last = self._info
         if size is None or last.status is not ProgressStatus.IN_PROGRESS:
             return
-        self._info = self._same_with_size(_size(size))
-
-    def _same_with_size(self, current: int | None) -> ProgressInfo:
-        last = self._info
-        return self._next(None, current, last.total_size, KEEP, KEEP, last.message, last.details)
+        self._info = self._next(None, size, {})
 
     def _next(
-        self,
-        percentage: float | None,
-        current: int | None,
-        total: int | None,
-        speed: float | Keep | None,
-        eta: float | Keep | None,
-        message: str,
-        details: Mapping[str, object],
+        self, percentage: float | None, current_size: int | None, changes: Changes
     ) -> ProgressInfo:
         """The state in progress that comes now; called under the lock."""
         last = self._info
+        current = last.current_size if current_size is None else _size(current_size)
+        total = _size(changes["total_size"]) if "total_size" in changes else last.total_size
         if percentage is None and current is not None and total:
             percentage = 100.0 * current / total
         percentage = _percentage(percentage, last.percentage)
-        self._measure(percentage, current)
-        if not isinstance(speed, Keep):
-            self._told_speed = speed
-        elif self._told_speed is not None:
-            speed = self._told_speed
-        else:
-            speed = self._meter.speed if self._meters_sizes else None
-        if not isinstance(eta, Keep):
-            self._told_eta = eta
-        elif self._told_eta is not None:
-            eta = self._told_eta
-        elif self._meters_sizes:
-            eta = _seconds_left(current, total, speed)
-        else:
-            eta = self._meter.eta(100.0)
+        speed, eta = self._speed_and_eta(percentage, current, total, changes)
+        message, details = changes.get("message"), changes.get("details")
         return ProgressInfo(
             last.operation,
             ProgressStatus.IN_PROGRESS,
@@ -413,9 +370,30 @@ class ProgressTracker(ABC):
             total,
             speed,
             eta,
-            message,
-            details,
+            last.message if message is None else message,
+            last.details if details is None else MappingProxyType(dict(details)),
         )
+
+    def _speed_and_eta(
+        self, percentage: float, current: int | None, total: int | None, changes: Changes
+    ) -> tuple[float | None, float | None]:
+        """What the tool says now, else what it said before, else what is measured."""
+        self._measure(percentage, current)
+        if "speed" in changes:
+            speed = self._told_speed = _finite(changes["speed"])
+        elif self._told_speed is not None:
+            speed = self._told_speed
+        else:
+            speed = self._meter.speed if self._meters_sizes else None
+        if "eta" in changes:
+            eta = self._told_eta = _finite(changes["eta"])
+        elif self._told_eta is not None:
+            eta = self._told_eta
+        elif self._meters_sizes:
+            eta = _seconds_left(current, total, speed)
+        else:
+            eta = self._meter.eta(100.0)
+        return speed, eta
 
     def _measure(self, percentage: float, current: int | None) -> None:
         by_size = current is not None
@@ -429,8 +407,8 @@ class ProgressTracker(ABC):
         """Tell the paced callbacks the newest state; runs in the ticker's thread."""
         with self._lock:
             self._tick_is_asked = False
-            self._choose_path()
-            if self._info.status is not ProgressStatus.IN_PROGRESS:
+            self._fold()
+            if self._info.status is not ProgressStatus.IN_PROGRESS or not self._paced:
                 return
             if self._info is self._ticked:
                 self._look_at_standstill()
@@ -438,18 +416,22 @@ class ProgressTracker(ABC):
                 self._ticked = self._info
                 for delivery in self._paced:
                     delivery.put(self._info, keep=False)
-            if self._paced and self._meter.speed:
-                self._ask_for_tick()  # it may come to stand still
+            elif not self._meter.speed:
+                # Nothing moves. The next update asks for ticks anew; one more, the last, is for a
+                # thread that is about to store a size, since it found that it may.
+                self._size_is_only_stored = False
+                if not self._ticks_go_on:
+                    return
+                self._ticks_go_on = False
+            self._ask_for_tick()
         self._flush()
 
     def _look_at_standstill(self) -> None:
         """Measure once more, a second after the last news; called under the lock."""
-        if self._clock() - self._measured_at < STANDSTILL_SECONDS:
-            return
-        last = self._info
-        measured = self._same_with_size(last.current_size)
-        if (measured.speed, measured.eta) != (last.speed, last.eta):
-            self._info = measured
+        if self._clock() - self._measured_at >= STANDSTILL_SECONDS:
+            measured = self._next(None, None, {})
+            if (measured.speed, measured.eta) != (self._info.speed, self._info.eta):
+                self._info = measured
 
 
 def _for_json(value: object) -> object:

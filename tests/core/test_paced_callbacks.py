@@ -45,13 +45,28 @@ def test_between_two_ticks_only_the_newest_state_is_told(ticks: Ticks) -> None:
     assert seen[-1].percentage == 50.0
 
 
-def test_a_tick_without_news_tells_nothing_and_asks_for_no_other(ticks: Ticks) -> None:
+def test_ticks_without_news_tell_nothing_and_end(ticks: Ticks) -> None:
     tracker, seen = paced()
     tracker.update(current_size=1)
     tracker.update(current_size=2)
-    ticks.tick()
+    for _ in range(3):
+        ticks.tick()
     assert not ticks.asked
     assert len(seen) == 3
+    tracker.update(current_size=3)
+    ticks.tick()
+    assert [info.current_size for info in seen] == [None, 1, 2, 3]
+
+
+def test_a_size_that_is_being_stored_while_ticks_end_is_told(ticks: Ticks) -> None:
+    """What a thread does that looked before the tick and stores after it."""
+    tracker, seen = paced()
+    tracker.update(current_size=1)
+    ticks.tick()
+    ticks.tick()  # finds nothing new; one more is to come
+    tracker._stored_size = 2
+    ticks.tick()
+    assert seen[-1].current_size == 2
 
 
 def test_the_end_comes_with_the_last_size_without_waiting_for_a_tick(ticks: Ticks) -> None:

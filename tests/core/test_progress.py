@@ -15,7 +15,6 @@ from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import (
-    KEEP,
     Cancelled,
     ProgressInfo,
     ProgressStatus,
@@ -74,15 +73,14 @@ number = st.one_of(
     st.integers(0, 10**13),
     st.integers(min_value=10**308, max_value=10**400),
 )
-kept = st.one_of(st.just(KEEP), number)
 update = st.fixed_dictionaries(
     {},
     optional={
         "percentage": number,
         "current_size": number,
-        "total_size": kept,
-        "speed": kept,
-        "eta": kept,
+        "total_size": number,
+        "speed": number,
+        "eta": number,
         "message": st.none() | st.text(max_size=5),
         "details": st.none() | st.dictionaries(st.text(max_size=3), st.floats(), max_size=2),
     },
@@ -263,7 +261,7 @@ def test_the_percentage_comes_from_the_sizes_where_it_is_not_given() -> None:
 
 def test_what_is_left_out_stays_and_none_is_unknown() -> None:
     tracker, seen = recorded()
-    tracker.update(1, 2, 3, 4, 5, "m", {"d": 1})
+    tracker.update(1, 2, total_size=3, speed=4, eta=5, message="m", details={"d": 1})
     tracker.update()
     before, after = seen[-2:]
     assert after.as_dict() == {
@@ -274,6 +272,12 @@ def test_what_is_left_out_stays_and_none_is_unknown() -> None:
     tracker.update(total_size=None, speed=None, eta=None)
     last = seen[-1]
     assert (last.current_size, last.total_size, last.speed, last.eta) == (2, None, None, None)
+
+
+def test_an_argument_that_is_none_is_an_error() -> None:
+    tracker, _ = recorded()
+    with pytest.raises(TypeError, match="no argument curent_size"):
+        tracker.update(curent_size=1)  # type: ignore[call-arg]
 
 
 # -- rule 4: callbacks -------------------------------------------------------------------------
