@@ -9,15 +9,13 @@ async-mega-py, then FFmpeg, then `curl -F`.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import Run, Value, cpu, median, memory, process, ratio, run_interleaved
+from loopback_mega import serving
 from report import Goal, Report, Table, tell
 from similubot_core.render import duration
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
@@ -77,21 +75,6 @@ def make_media(folder: Path, seconds: int, ffmpeg: Path) -> dict[str, Path]:
     return media
 
 
-@contextmanager
-def serving(files: Sequence[Path], bytes_per_second: int | None) -> Iterator[tuple[str, list[str]]]:
-    """Run the loopback MEGA as a process of its own; gives its address and the files' links."""
-    argv = [sys.executable, "-m", "similubot_testkit.mega_server", *map(str, files)]
-    if bytes_per_second:
-        argv += ["--bytes-per-second", str(bytes_per_second)]
-    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        said = json.loads(server.stdout.readline())
-        yield said["url"], said["links"]
-    finally:
-        server.communicate(timeout=30)
-
-
 class Checker:
     """Looks at what a job uploaded: it has to be AAC as long as the source, and to play."""
 
@@ -135,14 +118,14 @@ def measure_on_line(
             file.unlink()
 
     with (
-        serving(list(media.values()), bytes_per_second) as (url, links),
+        serving(list(media.values()), bytes_per_second=bytes_per_second) as mega,
         CatboxProcess(kept, bytes_per_second=bytes_per_second) as catbox,
     ):
         commands: dict[str, list[str]] = {}
-        for name, link in zip(media, links, strict=True):
+        for name, link in zip(media, mega.links, strict=True):
             settings = {
                 "SIMILUBOT_MEGA_BACKEND": "embedded",
-                "SIMILUBOT_MEGA_API_URL": url,
+                "SIMILUBOT_MEGA_API_URL": mega.url,
                 "SIMILUBOT_FFMPEG_PROGRAM": str(ffmpeg),
                 "SIMILUBOT_CATBOX_API_URL": catbox.catbox_url,
                 "FORCE_COLOR": "1",  # has the bars drawn although stderr is no terminal
@@ -155,7 +138,7 @@ def measure_on_line(
                 *("--sink", "terminal"),
             ]
             commands[f"{TYPED}: {name}"] = [
-                *("sh", "-c", SCRIPT, "sh", sys.executable, DOWNLOAD, url, link),
+                *("sh", "-c", SCRIPT, "sh", sys.executable, DOWNLOAD, mega.url, link),
                 *(str(ffmpeg), catbox.catbox_url, str(typed)),
             ]
         runs = run_interleaved(commands, rounds, check_and_clear)
