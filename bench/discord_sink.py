@@ -1,6 +1,6 @@
 """The Discord sink measured, and beside tqdm.contrib.discord, against one loopback Discord.
 
-    python bench/discord_sink.py [--json FILE] [threads] [jobs] [peers]
+    python bench/discord_sink.py [--seconds N] [threads] [jobs] [peers]
 
 The server runs here; each load runs in a process of its own, so that they share no interpreter.
 `time.monotonic()` is one clock for all processes of a machine, so moments can be compared.
@@ -9,215 +9,19 @@ The server runs here; each load runs in a process of its own, so that they share
 from __future__ import annotations
 
 import argparse
-import asyncio
-import gc
 import json
-import random
 import statistics
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from report import Goal, Report, Table, tell
+
+LOADS = Path(__file__).with_name("discord_loads.py")
+TQDM = "tqdm.contrib.discord"
 FINAL_WORDS = ("✅", "100%")
-
-
-class LoopWatch:
-    """Measures how late the event loop wakes a 5 ms sleeper, and what the loop's thread computed.
-
-    Lateness also comes from other processes and threads; the processor time of the loop's own
-    thread between two wakings does not.
-    """
-
-    def __init__(self) -> None:
-        self.late: list[float] = []
-        self.busy: list[float] = []
-        self._task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            before, used = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(0.005)
-            self.late.append(1000 * (time.perf_counter() - before - 0.005))
-            self.busy.append(1000 * (time.thread_time() - used))
-
-    def stop(self) -> dict[str, dict[str, float]]:
-        self._task.cancel()
-        return {"loop_late_ms": spread(self.late), "loop_busy_ms": spread(self.busy)}
-
-
-def spread(samples: list[float]) -> dict[str, float]:
-    ordered = sorted(samples)
-    return {
-        "median": round(statistics.median(ordered), 3),
-        "p99": round(ordered[int(len(ordered) * 0.99)], 3),
-        "max": round(ordered[-1], 3),
-    }
-
-
-async def connected(ask: dict[str, Any]) -> Any:
-    import discord
-
-    from similubot_discord_sink import point_discord_at
-
-    point_discord_at(ask["api_url"], ask["gateway_url"])
-    client = discord.Client(intents=discord.Intents.default(), guild_ready_timeout=0.05)
-    await client.login(ask["token"])
-    client.bench_task = asyncio.create_task(client.connect())  # type: ignore[attr-defined]
-    await client.wait_until_ready()
-    # A full garbage collection over all that discord.py imports takes 35 ms by itself.
-    gc.collect()
-    gc.freeze()
-    return client
-
-
-def timed_updates(callback: Callable[[Any], None], ask: dict[str, Any], name: str) -> list[int]:
-    """One thread's updates at its share of the rate; returns each call's nanoseconds."""
-    from similubot_core import ProgressInfo, ProgressStatus
-
-    costs = []
-    rate, seconds = ask["rate"], ask["seconds"]
-    begun = time.perf_counter()
-    clock = time.perf_counter_ns
-    for number in range(int(rate * seconds)):
-        share = 100.0 * number / (rate * seconds)
-        info = ProgressInfo(name, ProgressStatus.IN_PROGRESS, min(share, 99.9))
-        before = clock()
-        callback(info)
-        costs.append(clock() - before)
-        ahead = begun + (number + 1) / rate - time.perf_counter()
-        if ahead > 0:
-            time.sleep(ahead)
-    return costs
-
-
-async def threads_load(ask: dict[str, Any]) -> dict[str, Any]:
-    """8 threads tell one message, 5,000 updates a second together."""
-    from similubot_core import ProgressInfo, ProgressStatus
-    from similubot_discord_sink import DiscordProgressUpdater
-
-    client = await connected(ask)
-    channel = client.get_channel(ask["channels"][0])
-    message = await channel.send("…")
-    updater = DiscordProgressUpdater(message, update_interval=ask["interval"])
-    callback = updater.create_callback() if ask["with_us"] else lambda info: None
-    watch = LoopWatch()
-    costs = await asyncio.gather(
-        *(asyncio.to_thread(timed_updates, callback, ask, f"part {n}") for n in range(8))
-    )
-    loop_times = watch.stop()
-    for number in range(8):
-        callback(ProgressInfo(f"part {number}", ProgressStatus.COMPLETED, 100.0))
-    ended = time.monotonic()
-    if ask["with_us"]:
-        await updater.aclose(30)
-    await client.close()
-    flat = [cost / 1000 for part in costs for cost in part]
-    answer = {"message": message.id, "ended": ended, "updates": len(flat)}
-    return answer | {"callback_us": spread(flat)} | loop_times
-
-
-async def jobs_load(ask: dict[str, Any]) -> dict[str, Any]:
-    """50 jobs of three stages in 10 channels, each in a thread, 20 updates a second each."""
-    from similubot_core import ProgressTracker
-    from similubot_discord_sink import DiscordProgressUpdater
-
-    class Counter(ProgressTracker):
-        def parse_output(self, text: str) -> bool:
-            return False
-
-    client = await connected(ask)
-    stages = ["MEGA Download", "Audio Conversion", "Catbox Upload"]
-    chance = random.Random(6)
-    updaters = []
-    for number in range(50):
-        channel = client.get_channel(ask["channels"][number % 10])
-        message = await channel.send("…")
-        updaters.append(
-            DiscordProgressUpdater(
-                message, ask["interval"], title=f"clip {number}.mp4", operations=stages
-            )
-        )
-
-    def work(callback: Callable[[Any], None], length: float) -> float:
-        for stage in stages:
-            tracker = Counter(stage)
-            if ask["with_us"]:
-                tracker.add_callback(callback)
-            with tracker:
-                for step in range(int(length * 20)):
-                    tracker.update(percentage=100 * step / (length * 20))
-                    time.sleep(0.05)
-                tracker.complete()
-        return time.monotonic()
-
-    watch = LoopWatch()
-    results: dict[int, float] = {}
-    threads = []
-    for number, updater in enumerate(updaters):
-        length = chance.uniform(1.5, 5.0)
-
-        def run(number: int = number, updater: Any = updater, length: float = length) -> None:
-            results[number] = work(updater.create_callback(), length)
-
-        threads.append(threading.Thread(target=run))
-    for thread in threads:
-        await asyncio.to_thread(thread.start)  # not one long step of the loop that is measured
-    while any(thread.is_alive() for thread in threads):
-        await asyncio.sleep(0.05)
-    if ask["with_us"]:
-        await asyncio.gather(*(updater.aclose(60) for updater in updaters))
-    loop_times = watch.stop()
-    await client.close()
-    return {"ended": results} | loop_times
-
-
-async def ours_load(ask: dict[str, Any]) -> dict[str, Any]:
-    """60 steps in 6 s, as tqdm's run: the sink."""
-    from similubot_core import ProgressTracker
-    from similubot_discord_sink import DiscordProgressUpdater
-
-    class Counter(ProgressTracker):
-        def parse_output(self, text: str) -> bool:
-            return False
-
-    client = await connected(ask)
-    message = await client.get_channel(ask["channels"][0]).send("…")
-    updater = DiscordProgressUpdater(message, update_interval=ask["interval"])
-
-    def work() -> float:
-        tracker = Counter("Loop")
-        tracker.add_callback(updater.create_callback())
-        with tracker:
-            for step in range(60):
-                time.sleep(0.1)
-                tracker.update(percentage=100 * (step + 1) / 60)
-            tracker.complete()
-        return time.monotonic()
-
-    ended = await asyncio.to_thread(work)
-    await updater.aclose(30)
-    await client.close()
-    return {"ended": ended}
-
-
-async def tqdm_load(ask: dict[str, Any]) -> dict[str, Any]:
-    """60 steps in 6 s with tqdm.contrib.discord, its address changed, nothing else."""
-    from tqdm.contrib.discord import DiscordIO, tqdm
-
-    DiscordIO.API = ask["api_url"]
-    more = {} if ask["interval"] is None else {"mininterval": ask["interval"]}
-    for _ in tqdm(
-        range(60), token=ask["token"], channel_id=ask["channels"][0], file=sys.stderr, **more
-    ):
-        time.sleep(0.1)
-    return {"ended": time.monotonic()}
-
-
-LOADS = {"threads": threads_load, "jobs": jobs_load, "ours": ours_load, "tqdm": tqdm_load}
 
 
 def run_load(server: Any, load: str, channels: list[Any], **ask: Any) -> dict[str, Any]:
@@ -228,7 +32,7 @@ def run_load(server: Any, load: str, channels: list[Any], **ask: Any) -> dict[st
         "token": server.token,
         "channels": [channel.id for channel in channels],
     }
-    command = [sys.executable, str(Path(__file__)), "--load", load, json.dumps(ask)]
+    command = [sys.executable, str(LOADS), load, json.dumps(ask)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode != 0:
         raise SystemExit(f"{load} failed:\n{done.stderr}")
@@ -241,7 +45,7 @@ def is_final(shown: Any) -> bool:
     return any(word in text for word in FINAL_WORDS)
 
 
-def tally(server: Any, messages: list[Any], interval: float | None) -> dict[str, Any]:
+def tally(server: Any, messages: list[Any]) -> dict[str, Any]:
     """What the server saw of some messages."""
     paths = tuple(f"/messages/{message.id}" for message in messages)
     patches = [r for r in server.requests("PATCH") if r.path.endswith(paths)]
@@ -256,25 +60,24 @@ def tally(server: Any, messages: list[Any], interval: float | None) -> dict[str,
         "edits": sum(len(message.edits) for message in messages),
         "answered_429": sum(request.status == 429 for request in patches),
         "shortest_gap_s": round(min(gaps), 2) if gaps else None,
-        "interval_s": interval,
     }
 
 
-def measure_threads(server: Any) -> list[dict[str, Any]]:
+def measure_threads(server: Any, seconds: float) -> list[dict[str, Any]]:
     rows = []
     for interval in (5.0, 0.5):
         for with_us in (False, True):
             channel = server.add_channel(f"threads-{interval}-{with_us}")
-            ask = {"rate": 625, "seconds": 10, "interval": interval, "with_us": with_us}
+            ask = {"rate": 625, "seconds": seconds, "interval": interval, "with_us": with_us}
             answer = run_load(server, "threads", [channel], **ask)
-            row = {"case": f"5,000/s from 8 threads, interval {interval} s"}
+            row: dict[str, Any] = {
+                "case": f"interval {interval:g} s" + ("" if with_us else ", without the sink")
+            }
             row |= {k: v for k, v in answer.items() if k not in ("message", "ended")}
             if with_us:
                 message = server.message(answer["message"])
-                row |= tally(server, [message], interval)
-                row["final_after_s"] = round(message.edits[-1].at - answer["ended"], 3)
-            else:
-                row["case"] = "the same without the sink (baseline)"
+                row |= tally(server, [message])
+                row["final_after_s"] = [message.edits[-1].at - answer["ended"]]
             rows.append(row)
     return rows
 
@@ -285,21 +88,15 @@ def measure_jobs(server: Any) -> list[dict[str, Any]]:
         channels = [server.add_channel(f"jobs-{with_us}-{n}") for n in range(10)]
         ids = {channel.id for channel in channels}
         answer = run_load(server, "jobs", channels, interval=5.0, with_us=with_us)
-        row: dict[str, Any] = {"case": "50 jobs in 10 channels"}
+        row: dict[str, Any] = {"case": "interval 5 s" if with_us else "without the sink"}
         row |= {k: v for k, v in answer.items() if k != "ended"}
         if with_us:
             messages = [m for m in server.messages() if m.channel_id in ids]
-            waits = [
+            row |= tally(server, messages)
+            row["final_after_s"] = [
                 message.edits[-1].at - answer["ended"][str(number)]
                 for number, message in enumerate(messages)
             ]
-            row |= tally(server, messages, 5.0)
-            row["final_after_s"] = {
-                "median": round(statistics.median(waits), 3),
-                "max": round(max(waits), 3),
-            }
-        else:
-            row["case"] = "the same without the sink (baseline)"
         rows.append(row)
     return rows
 
@@ -310,39 +107,124 @@ def measure_peers(server: Any) -> list[dict[str, Any]]:
         channel = server.add_channel(f"peer-{load}-{interval}")
         answer = run_load(server, load, [channel], interval=interval)
         messages = server.messages(channel=channel)
-        row = {"case": f"60 steps in 6 s: {load}, interval {interval or 'default'}"}
-        row |= tally(server, messages, interval)
+        name = "similubot" if load == "ours" else TQDM
+        row: dict[str, Any] = {
+            "case": f"{name}, " + (f"interval {interval:g} s" if interval else "as it comes")
+        }
+        row |= tally(server, messages)
         finals = [e.at for m in messages for e in m.edits if is_final(e.payload)]
-        row["final_after_s"] = round(finals[-1] - answer["ended"], 3) if finals else "never"
+        row["final_after_s"] = [finals[-1] - answer["ended"]] if finals else []
         rows.append(row)
     return rows
 
 
-MEASURES = {"threads": measure_threads, "jobs": measure_jobs, "peers": measure_peers}
+def _seconds(values: list[float]) -> str:
+    if not values:
+        return "never"
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{statistics.median(values):.2f} (at most {max(values):.2f})"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--load", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("measures", nargs="*", choices=[[], *MEASURES])
-    arguments = parser.parse_args()
-    if arguments.load:
-        load, ask = arguments.load
-        print(json.dumps(asyncio.run(LOADS[load](json.loads(ask)))))
-        return 0
+def _spread(values: dict[str, float]) -> str:
+    return f"{values['median']:.2f}, {values['p99']:.2f}, {values['max']:.1f}"
+
+
+COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "": ("case", str),
+    "final states shown": ("final_shown", str),
+    "of": ("messages", str),
+    "after, s": ("final_after_s", _seconds),
+    "edits": ("edits", str),
+    "answered 429": ("answered_429", str),
+    "shortest gap, s": ("shortest_gap_s", str),
+    "callback, µs": ("callback_us", _spread),
+    "loop late, ms": ("loop_late_ms", _spread),
+    "loop busy, ms": ("loop_busy_ms", _spread),
+}
+"""What of a row each column shows, and how; it is empty where the row has none."""
+
+
+def table(title: str, rows: list[dict[str, Any]]) -> Table:
+    """The columns that any of the rows has something for."""
+    columns = {
+        name: (key, said)
+        for name, (key, said) in COLUMNS.items()
+        if any(key in row for row in rows)
+    }
+    cells = tuple(
+        tuple(said(row[key]) if key in row else "" for key, said in columns.values())
+        for row in rows
+    )
+    return Table(title, tuple(columns), cells)
+
+
+def goals_of(found: dict[str, list[dict[str, Any]]]) -> list[Goal]:
+    """What is asked of the rows of each measure."""
+    ours = {
+        name: [row for row in rows if "messages" in row and TQDM not in row["case"]]
+        for name, rows in found.items()
+    }
+    flat = [row for rows in ours.values() for row in rows]
+    goals = [
+        Goal("Discord: edits answered 429", sum(row["answered_429"] for row in flat), 0),
+        Goal(
+            "Discord: messages that do not end on the final state",
+            sum(row["messages"] - row["final_shown"] for row in flat),
+            0,
+        ),
+    ]
+    # Of 50 jobs in 10 channels some end when the channel's bucket is empty.
+    roomy = [row for name in ("peers", "threads") for row in ours.get(name, ())]
+    if roomy:
+        latest = max(after for row in roomy for after in row["final_after_s"])
+        goals.append(Goal("Discord: one message's final state is shown after, s", latest, 1))
+    if "jobs" in ours:
+        late = max(row["loop_late_ms"]["max"] for row in ours["jobs"])
+        goals.append(Goal("Discord: 50 jobs make the event loop late by at most, ms", late, 50))
+    if "threads" in ours:
+        cost = max(row["callback_us"]["median"] for row in ours["threads"])
+        goals.append(Goal("Discord: an update's median with 8 threads, µs", cost, 1.5))
+    return goals
+
+
+TITLES = {
+    "peers": "60 steps in 6 s",
+    "jobs": "50 jobs in 10 channels, 20 updates a second each",
+    "threads": "5,000 updates a second from 8 threads on one message",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the threads' load")
+    parser.add_argument("measures", nargs="*", choices=[[], *TITLES])
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Run the loads, one after the other, against one server."""
     from similubot_testkit.discord_server import LoopbackDiscord
 
-    rows = []
+    measures: dict[str, Callable[[], list[dict[str, Any]]]]
     with LoopbackDiscord() as server:
-        for name in arguments.measures or MEASURES:
-            for row in MEASURES[name](server):
-                print(json.dumps(row, ensure_ascii=False), flush=True)
-                rows.append(row)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
-    return 0
+        measures = {
+            "peers": lambda: measure_peers(server),
+            "jobs": lambda: measure_jobs(server),
+            "threads": lambda: measure_threads(server, arguments.seconds),
+        }
+        found = {name: measures[name]() for name in arguments.measures or measures}
+    return Report(
+        "Progress in a Discord message",
+        "A loopback Discord with the real rate limits (edits of a channel: 5 in 5 s) and headers; "
+        "each load is a process with the real discord.py client, tqdm.contrib.discord has its "
+        "address changed and nothing else. Seconds are from the end of the work to the edit that "
+        "shows it. The callback is what an update costs the thread that calls it; how late the "
+        "event loop wakes a 5 ms sleeper, and how long it was busy between, are said with the "
+        "sink and without. Three figures are median, 99th percentile and the greatest.",
+        (),
+        tuple(table(TITLES[name], rows) for name, rows in found.items()),
+        goals=tuple(goals_of(found)),
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tell(__doc__, measure, add_arguments)

@@ -1,11 +1,13 @@
 """Runs commands side by side, round after round, and compares speed, CPU and memory."""
 
+import json
 import os
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from report import Table
 
@@ -51,22 +53,52 @@ def run_interleaved(
     return runs
 
 
+# A process starts with the largest resident set of the one that started it, so what starts the
+# commands is as small as Python can be.
+_LAUNCHER = """
+import posix, sys, time
+posix.set_inheritable(int(sys.argv[1]), False)
+began = time.perf_counter()
+child = posix.posix_spawnp(sys.argv[2], sys.argv[2:], posix.environ)
+_, status, usage = posix.wait4(child, 0)
+took = time.perf_counter() - began
+cpu = usage.ru_utime + usage.ru_stime
+posix.write(int(sys.argv[1]), f"{took} {cpu} {usage.ru_maxrss} {status}".encode())
+"""
+
+
 def _run(argv: Sequence[str]) -> Run:
-    began = time.perf_counter()
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    said = process.stdout.read().split()
-    process.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{argv[0]} … ended with exit status {process.returncode}")
+    reading, writing = os.pipe()
+    with open(reading, encoding="ascii") as told:  # noqa: PTH123  (a descriptor)
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writing), *argv]
+        process = subprocess.Popen(launch, stdout=subprocess.PIPE, pass_fds=(writing,))
+        os.close(writing)
+        said = process.communicate()[0].split()
+        if process.returncode:
+            raise SystemExit(f"{argv[0]} could not be run")
+        seconds, cpu, memory, status = told.read().split()
+    if int(status):
+        code = os.waitstatus_to_exitcode(int(status))
+        raise SystemExit(f"{argv[0]} … ended with exit status {code}")
     try:
         own = float(said[-1]) if said else None
     except ValueError:
         own = None
-    return Run(seconds, own, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Run(float(seconds), own, float(cpu), int(memory) * 1024)
+
+
+def answer_of(script: str, *words: str) -> dict[str, float]:
+    """What a bench's script, run in a fresh process with these arguments, prints: a JSON object."""
+    argv = [sys.executable, script, *words]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=300)
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def peak_memory() -> int:
+    """Bytes of this process's largest resident set, without what it began with; Linux tells it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def median(runs: Sequence[Run], value: Value) -> float:

@@ -1,17 +1,22 @@
-"""How long `similubot --help` takes beside click alone with an empty group, in one interleaved run.
+"""How long `similubot --help`, `similubot plugins` and the core's import take, beside click.
 
-    .venv/bin/python bench/startup.py [ROUNDS]
+    make bench, or in its environment: python bench/startup.py [--rounds N]
 
-The goal is at most 1.5 times click's time with every plugin installed. The least of many runs is
-compared: what else a machine does only ever adds.
+Measured here, with every plugin of the house installed, and in environments of their own with
+nothing but the core and 1, 8 and 100 generated plugins. The least of many runs is compared: what
+else a machine does only ever adds.
 """
 
+import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from environment import make_environment
+from harness import Run, run_interleaved
+from report import Goal, Report, Table, tell
+from similubot_core.plugins import CORE, load_plugins
 
 CLICK = """import click
 
@@ -21,41 +26,93 @@ def main():
 
 main()
 """
+PLUGGY = """import pluggy
+manager = pluggy.PluginManager("similubot")
+manager.load_setuptools_entrypoints("similubot")
+"""
+PEER, HELP = "click, empty group, --help", "similubot --help"
+COUNTS = (1, 8, 100)
 
 
-def measure(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each run of each command, one after the other in every round."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            began = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            times[name].append(time.perf_counter() - began)
-    return times
+def commands(programs: Path, scripts: Path) -> dict[str, list[str]]:
+    """What is run in one environment."""
+    python, similubot = str(programs / "python"), str(programs / "similubot")
+    return {
+        "python -c pass": [python, "-c", "pass"],
+        PEER: [python, str(scripts / "empty_group.py"), "--help"],
+        "pluggy, load_setuptools_entrypoints": [python, str(scripts / "plain_pluggy.py")],
+        "import similubot_core": [python, "-c", "import similubot_core"],
+        HELP: [similubot, "--help"],
+        "similubot --no-plugins --help": [similubot, "--no-plugins", "--help"],
+        "similubot plugins": [similubot, "plugins"],
+    }
 
 
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 40
-    similubot = str(Path(sys.executable).with_name("similubot"))
-    with tempfile.TemporaryDirectory() as folder:
-        click = Path(folder) / "empty_group.py"
-        click.write_text(CLICK)
-        commands = {
-            "python -c pass": [sys.executable, "-c", "pass"],
-            "click, empty group, --help": [sys.executable, str(click), "--help"],
-            "similubot --help": [similubot, "--help"],
-            "similubot --no-plugins --help": [similubot, "--no-plugins", "--help"],
-            "similubot plugins": [similubot, "plugins"],
-            "import similubot_core": [sys.executable, "-c", "import similubot_core"],
+def least(runs: list[Run]) -> float:
+    """Seconds of the fastest run."""
+    return min(run.seconds for run in runs)
+
+
+def tables(found: dict[str, dict[str, list[Run]]]) -> tuple[Table, ...]:
+    """Time and memory: a row for each command, a column for each environment."""
+
+    def time(runs: dict[str, list[Run]], name: str) -> str:
+        return f"{least(runs[name]) * 1e3:.0f} ({least(runs[name]) / least(runs[PEER]):.2f})"
+
+    def memory(runs: dict[str, list[Run]], name: str) -> str:
+        return f"{statistics.median(run.memory for run in runs[name]) / 2**20:.1f}"
+
+    names = tuple(next(iter(found.values())))
+    return tuple(
+        Table(
+            title,
+            ("", *found),
+            tuple((name, *(cell(runs, name) for runs in found.values())) for name in names),
+        )
+        for title, cell in (
+            ("Milliseconds, in brackets times click's in the same environment", time),
+            ("Peak memory, MiB", memory),
+        )
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=40)
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Run all in each environment, in turn."""
+    ours = [record for record in load_plugins().records if record.name != CORE]
+    titles = [f"our {len(ours)} plugins"]
+    titles += [f"{count} generated plugin{'s' * (count > 1)}" for count in COUNTS]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "empty_group.py").write_text(CLICK)
+        (folder / "plain_pluggy.py").write_text(PLUGGY)
+        places = [Path(sys.executable).parent]
+        places += [make_environment(folder / str(count), count) for count in COUNTS]
+        found = {
+            title: run_interleaved(commands(place, folder), arguments.rounds)
+            for title, place in zip(titles, places, strict=True)
         }
-        measure(commands, 2)  # compiles what is not compiled yet
-        times = measure(commands, rounds)
-    peer = min(times["click, empty group, --help"])
-    print(f"{'':32}   least  median   times click")
-    for name, seconds in times.items():
-        least, median = min(seconds), statistics.median(seconds)
-        print(f"{name:32} {least * 1e3:4.0f} ms {median * 1e3:4.0f} ms   {least / peer:.2f}")
+    house = found[titles[0]]
+    return Report(
+        "Start",
+        f"Whole processes, the least of {arguments.rounds} interleaved rounds in each environment: "
+        "what else a machine does only ever adds. The peers are click's help of a group without "
+        "any command, and what most hosts of plugins do: pluggy loads the same entry points. The "
+        "generated plugins are what `similubot new-plugin` writes.",
+        (),
+        tables(found),
+        goals=(
+            Goal(
+                "`similubot --help` with every plugin: time, times click's with an empty group",
+                least(house[HELP]) / least(house[PEER]),
+                1.5,
+            ),
+        ),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    tell(__doc__, measure, add_arguments)

@@ -1,0 +1,320 @@
+"""What an update costs the thread that does the work, beside other progress libraries.
+
+    python bench/event_cost.py [--rounds N] [--updates N]
+
+Each case runs in fresh processes, in turn. Two costs of one update are measured: in a tight loop,
+the empty loop's time subtracted; and at the pace of a transfer, with a copy of 64 KiB before each
+update, where the clock is read around the update alone and an empty reading subtracted. Both are
+means over all updates of a process, so that what is drawn now and then is in them, and so is what a
+library's own threads take from this one.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter_ns
+from typing import TextIO
+
+from harness import answer_of, peak_memory
+from report import Goal, Report, Table, tell
+
+TOTAL = 10**12
+SECONDS = 0.25
+"""How long each loop of a case runs."""
+SINKS = ("json", "lines", "terminal")
+
+TIGHT = """
+def run(first, count):
+    began = clock()
+    for n in range(first, first + count):
+        {update}
+    return clock() - began
+"""
+BETWEEN_BLOCKS = """
+def run(first, count):
+    taken = 0
+    for n in range(first, first + count):
+        target[:] = source
+        began = clock()
+        {update}
+        taken += clock() - began
+    return taken
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to say how far the work is.
+
+    Attributes:
+        statement: What is written at each update; `n` counts them, `update` is what `opened` gives.
+        opened: Sets it up, drawing on the stream that it gets; ends it afterwards.
+    """
+
+    statement: str
+    opened: Callable[[TextIO], contextlib.AbstractContextManager[object]]
+
+
+def mixed(count: int) -> list[str]:
+    """So many kinds of sinks, by turns."""
+    return [SINKS[number % len(SINKS)] for number in range(count)]
+
+
+@contextlib.contextmanager
+def _nothing(stream: TextIO) -> Iterator[object]:
+    yield None
+
+
+@contextlib.contextmanager
+def open_tracker(
+    stream: TextIO, kinds: Sequence[str] = (), callbacks: int = 0
+) -> Iterator[Callable[..., None]]:
+    """The `update` of a tracker that tells its sinks as in a job, and callbacks of each update."""
+    from similubot_core import StageContext
+    from similubot_mega import MegaProgressTracker
+
+    with open_sinks(kinds, stream) as shows:
+        context = StageContext(Path(), callbacks=tuple(shows), paced=True)
+        tracker = context.attach(MegaProgressTracker())
+        for _ in range(callbacks):  # each lambda is another one, so none counts as added twice
+            tracker.add_callback(lambda info: None)
+        tracker.start()
+        tracker.update(current_size=0, total_size=TOTAL)
+        yield tracker.update
+        tracker.complete()
+
+
+@contextlib.contextmanager
+def open_sinks(kinds: Sequence[str], stream: TextIO) -> Iterator[list[Callable[..., None]]]:
+    """Real sinks of these kinds, drawing on the stream as on a terminal; each one's `show`."""
+    from rich.console import Console
+
+    from similubot_core import Settings, Sink, SinkContext
+    from similubot_core.sinks import open_json_sink, open_lines_sink
+    from similubot_terminal_sink.terminal_sink import TerminalSink
+
+    context = SinkContext("stderr", Settings(), "bench")
+    makers: dict[str, Callable[[], Sink]] = {
+        "json": lambda: open_json_sink(context),
+        "lines": lambda: open_lines_sink(context),
+        "terminal": lambda: TerminalSink(Console(file=stream, force_terminal=True)),
+    }
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stderr(stream))
+        sinks = [makers[kind]() for kind in kinds]
+        for sink in sinks:
+            stack.callback(sink.close)
+        yield [sink.show for sink in sinks]
+
+
+@contextlib.contextmanager
+def _tqdm(stream: TextIO) -> Iterator[object]:
+    from tqdm import tqdm
+
+    with tqdm(total=TOTAL, file=stream) as progress:
+        yield progress.update
+
+
+def _rich(*, shown: bool) -> Callable[[TextIO], contextlib.AbstractContextManager[object]]:
+    @contextlib.contextmanager
+    def opened(stream: TextIO) -> Iterator[object]:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        progress = Progress(console=Console(file=stream, force_terminal=True))
+        task = progress.add_task("bench", total=TOTAL)
+        with progress if shown else contextlib.nullcontext():
+            yield partial(progress.update, task)
+
+    return opened
+
+
+@contextlib.contextmanager
+def _alive(stream: TextIO) -> Iterator[object]:
+    from alive_progress import alive_bar
+
+    with alive_bar(TOTAL, file=stream, force_tty=True) as progress:
+        yield progress
+
+
+def _fsspec(hooks: int) -> Callable[[TextIO], contextlib.AbstractContextManager[object]]:
+    @contextlib.contextmanager
+    def opened(stream: TextIO) -> Iterator[object]:
+        from fsspec.callbacks import Callback
+
+        told = {str(number): lambda size, value, **more: None for number in range(hooks)}
+        yield Callback(size=TOTAL, hooks=told).relative_update
+
+    return opened
+
+
+EMPTY, TQDM, GOAL = "nothing", "tqdm", "similubot, 4 sinks"
+OURS, ONE = "update(current_size=n)", "update(1)"
+CASES = {
+    EMPTY: Case("pass", _nothing),
+    "similubot, no sink": Case(OURS, open_tracker),
+    "similubot, 1 sink": Case(OURS, partial(open_tracker, kinds=mixed(1))),
+    GOAL: Case(OURS, partial(open_tracker, kinds=mixed(4))),
+    "similubot, 1 direct callback": Case(OURS, partial(open_tracker, callbacks=1)),
+    "similubot, 4 direct callbacks": Case(OURS, partial(open_tracker, callbacks=4)),
+    TQDM: Case(ONE, _tqdm),
+    "rich, not shown": Case("update(advance=1)", _rich(shown=False)),
+    "rich, shown": Case("update(advance=1)", _rich(shown=True)),
+    "alive-progress": Case("update()", _alive),
+    "fsspec, no hook": Case(ONE, _fsspec(0)),
+    "fsspec, 1 hook": Case(ONE, _fsspec(1)),
+    "fsspec, 4 hooks": Case(ONE, _fsspec(4)),
+}
+FLAT = (GOAL, TQDM)
+"""Whose memory over many updates is measured."""
+
+
+def _loop(template: str, statement: str, update: object) -> Callable[[int, int], int]:
+    """A function that runs the statement so often; returns nanoseconds."""
+    names: dict[str, object] = {
+        "update": update,
+        "clock": perf_counter_ns,
+        "source": memoryview(os.urandom(1 << 16)),
+        "target": memoryview(bytearray(1 << 16)),
+    }
+    # Written out for each case, since a call through a function would cost as much as some updates.
+    exec(template.format(update=statement), names)
+    run: Callable[[int, int], int] = names["run"]  # type: ignore[assignment]
+    return run
+
+
+def nanoseconds_each(template: str, statement: str, update: object) -> float:
+    """What a turn takes, measured for `SECONDS` after a warm-up."""
+    run = _loop(template, statement, update)
+    first, count, took = 0, 1000, 0.0
+    while took < SECONDS / 10:
+        first, count = first + count, 2 * count
+        began = perf_counter_ns()
+        run(first, count)
+        took = (perf_counter_ns() - began) / 1e9
+    enough = int(count * SECONDS / took)
+    return run(first + count, enough) / enough
+
+
+def measure_case(name: str, stream: TextIO) -> dict[str, float]:
+    """In this process: both costs of an update, in nanoseconds."""
+    case = CASES[name]
+    with case.opened(stream) as update:
+        costs = {}
+        for kind, template in (("tight", TIGHT), ("between blocks", BETWEEN_BLOCKS)):
+            empty = nanoseconds_each(template, "pass", None)
+            costs[kind] = nanoseconds_each(template, case.statement, update) - empty
+    return costs
+
+
+def measure_memory(name: str, updates: int, stream: TextIO) -> dict[str, float]:
+    """In this process: bytes by which its largest resident set grows over so many updates."""
+    case = CASES[name]
+    with case.opened(stream) as update:
+        run = _loop(TIGHT, case.statement, update)
+        run(0, updates // 10)
+        before = peak_memory()
+        run(updates // 10, updates)
+        after = peak_memory()
+    return {"peak": after, "growth": after - before}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--updates", type=int, default=10_000_000, help="for the memory")
+    parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", choices=FLAT, help=argparse.SUPPRESS)
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """All cases in turn, round after round, then the memory."""
+    rounds = arguments.rounds
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
+    for _ in range(rounds):
+        for name, costs in found.items():
+            costs.append(answer_of(__file__, "--case", name))
+    tables = tuple(
+        _table(title, {name: [cost[kind] for cost in costs] for name, costs in found.items()})
+        for title, kind in (
+            ("In a tight loop", "tight"),
+            ("With a copy of 64 KiB before each", "between blocks"),
+        )
+    )
+    updates = str(arguments.updates)
+    grown = {name: answer_of(__file__, "--memory", name, "--updates", updates) for name in FLAT}
+    rows = tuple(
+        (name, f"{memory['growth'] / 1024:.0f}", f"{memory['peak'] / 2**20:.1f}")
+        for name, memory in grown.items()
+    )
+    columns = ("", "growth, KiB", "peak memory, MiB")
+    memory = Table(f"Memory over {arguments.updates:,} updates", columns, rows)
+    return Report(
+        "The cost of an update",
+        "Nanoseconds on the thread that does the work, wall time. Ours is "
+        "`tracker.update(current_size=n)` with real sinks (by turns JSON, lines, a terminal's "
+        "bars) attached as a job attaches them, and with callbacks told of every update in this "
+        "thread. tqdm is `update(1)`, rich `update(task, advance=1)`, alive-progress `bar()`, "
+        "fsspec `relative_update(1)`, all with a total and their default settings. All draw on the "
+        f"null device, taken for a terminal. {rounds} interleaved rounds, a fresh process for each "
+        "case and round, the empty loop subtracted; the median of the rounds.",
+        (
+            "Between blocks the memory's caches are those of a transfer, and all that the sinks' "
+            f"threads take from this one is counted: {_times(found, 'between blocks'):.2f} times "
+            "tqdm's.",
+        ),
+        (*tables, memory),
+        goals=(
+            Goal("An update with 4 sinks: time, times tqdm's", _times(found, "tight"), 0.5),
+            Goal(
+                f"Memory's growth over {arguments.updates:,} updates with 4 sinks, MiB",
+                grown[GOAL]["growth"] / 2**20,
+                1,
+            ),
+        ),
+    )
+
+
+def _times(found: dict[str, list[dict[str, float]]], kind: str) -> float:
+    """Ours with 4 sinks beside tqdm: the median of the ratios of each round."""
+    pairs = zip(found[GOAL], found[TQDM], strict=True)
+    return statistics.median(ours[kind] / peer[kind] for ours, peer in pairs)
+
+
+def _table(title: str, costs: dict[str, list[float]]) -> Table:
+    peer = statistics.median(costs[TQDM])
+    rows = tuple(
+        (
+            name,
+            f"{statistics.median(cost):.0f}",
+            f"{min(cost):.0f} to {max(cost):.0f}",
+            f"{statistics.median(cost) / peer:.2f}",
+        )
+        for name, cost in costs.items()
+    )
+    return Table(title, ("", "ns an update", "least to most", "times tqdm's"), rows)
+
+
+def main() -> None:
+    """Run the bench, or one case of it in a process of its own."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    arguments, _ = parser.parse_known_args()
+    if not (arguments.case or arguments.memory):
+        tell(__doc__, measure, add_arguments)
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as stream:
+        if arguments.case:
+            answer = measure_case(arguments.case, stream)
+        else:
+            answer = measure_memory(arguments.memory, arguments.updates, stream)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
