@@ -44,6 +44,7 @@ def similubot_stages() -> Sequence[UploaderSpec]:
             max_size=CATBOX_SURE_SIZE,
             settings=CatboxSettings,
             check=_check,
+            operation="Catbox Upload",
         ),
         UploaderSpec(
             "litterbox",
@@ -51,6 +52,7 @@ def similubot_stages() -> Sequence[UploaderSpec]:
             _litterbox,
             max_size=LITTERBOX_SURE_SIZE,
             settings=CatboxSettings,
+            operation="Litterbox Upload",
         ),
     ]
 

@@ -66,5 +66,6 @@ def similubot_stages() -> list[ConverterSpec]:
             suffix=".m4a",
             settings=FFmpegSettings,
             check=_check,
+            operation="Audio Conversion",
         )
     ]

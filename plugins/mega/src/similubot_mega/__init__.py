@@ -90,5 +90,6 @@ def similubot_stages() -> list[DownloaderSpec]:
             accepts=_accepts,
             settings=MegaSettings,
             check=_check,
+            operation="MEGA Download",
         )
     ]
