@@ -159,7 +159,7 @@ def test_two_downloads_at_once_do_not_disturb_each_other(
 
 
 @pytest.mark.parametrize("where", ["flow", "stall", "before the head", "api", "back-off", "repair"])
-def test_a_cancel_ends_it_within_2_seconds_and_leaves_nothing(
+def test_a_cancel_ends_it_within_2_seconds_and_leaves_only_what_is_gone_on_from(
     server: LoopbackMega, make_downloader: Make, link: str, tmp_path: Path, where: str
 ) -> None:
     from similubot_mega.backoff import Waits
@@ -214,7 +214,7 @@ def test_a_cancel_ends_it_within_2_seconds_and_leaves_nothing(
     # The promise itself, not a measurement: 2 seconds.
     assert time.monotonic() - began < 2
     assert isinstance(outcome[0], Cancelled)
-    assert names_in(job) == []
+    assert set(names_in(job)) <= {"clip.mp4.part", "clip.mp4.part.chunks"}
     assert mega_threads() == []
 
 

@@ -126,6 +126,23 @@ def test_mega_get_is_run_with_pipes_in_an_empty_folder_of_its_own(
     run(megacmd, link, tmp_path / "job")
 
 
+def test_what_a_killed_run_left_is_removed(
+    install_mega_get: Install,
+    megacmd: MegaDownloader,
+    link: str,
+    tmp_path: Path,
+    content_file: Path,
+) -> None:
+    install_mega_get(f"""
+        (folder / "x").write_bytes(Path({str(content_file)!r}).read_bytes())
+    """)
+    left = tmp_path / "job" / "mega-get-abc"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"half")
+    file, _ = run(megacmd, link, tmp_path / "job")
+    assert list((tmp_path / "job").iterdir()) == [file]
+
+
 @pytest.mark.parametrize(
     ("code", "printed", "says"),
     [

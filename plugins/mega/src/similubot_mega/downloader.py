@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from similubot_core.cancel import CancelToken
-from similubot_core.errors import SimilubotError, StageError
+from similubot_core.errors import Cancelled, SimilubotError, StageError
 from similubot_core.progress import ProgressCallback
 from similubot_core.render import size as shown_size
 from similubot_core.settings import Settings
@@ -21,6 +21,7 @@ from similubot_mega.folder import choose_file, read_nodes
 from similubot_mega.links import MegaLink, find_mega_links, looks_like_mega_link, parse_link
 from similubot_mega.megacmd import MegacmdFailed, download_by_megacmd, find_program
 from similubot_mega.names import name_limit, safe_name
+from similubot_mega.part_file import PART_SUFFIX, PartFile, bytes_on_disk
 from similubot_mega.settings import OFFICIAL_API, MegaSettings
 from similubot_mega.tracker import MegaProgressTracker
 from similubot_mega.transport import Transport
@@ -28,6 +29,7 @@ from similubot_mega.transport import Transport
 logger = logging.getLogger(__name__)
 
 _SPARE_BYTES = 32 * 1024 * 1024
+_OWN_FOLDER = "mega-get-"
 _UNEXPECTED = "The download stopped on an unexpected error ({}); the log has the rest."
 
 
@@ -70,9 +72,13 @@ class MegaDownloader:
     def run(self, source: str, context: StageContext) -> Path:
         """Download the link `source` into ``context.folder`` and return the file.
 
+        After a cancel, or when the program was killed, what has come lies in the folder as
+        ``NAME.part`` (with ``NAME.part.chunks``); the next run of the same link there goes on from
+        it. Who owns the folder removes it.
+
         Raises:
             StageError: With the sentence for the user; no file is left.
-            Cancelled: The token was set; no file is left.
+            Cancelled: The token was set.
         """
         with (
             context.attach(MegaProgressTracker()) as tracker,
@@ -188,21 +194,24 @@ class MegaDownloader:
                 tracker.update(message="MEGAcmd failed; downloading without it…", details={})
             else:
                 return
-        part = target.with_name(target.name + ".part")
-        try:
-            EmbeddedDownload(
-                remote,
-                part,
-                api,
-                transport,
-                cancel,
-                connections=self._settings.connections,
-                stall_timeout=self._settings.stall_timeout,
-                waits=self._waits,
-            ).run(tracker)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with PartFile(target.with_name(target.name + PART_SUFFIX), remote) as part:
+            try:
+                EmbeddedDownload(
+                    remote,
+                    part,
+                    api,
+                    transport,
+                    cancel,
+                    connections=self._settings.connections,
+                    stall_timeout=self._settings.stall_timeout,
+                    waits=self._waits,
+                ).run(tracker)
+                part.move_to(target)
+            except Cancelled:
+                raise  # what has come is for a later run
+            except BaseException:
+                part.remove()
+                raise
 
     def _megacmd_can(self, link: MegaLink) -> bool:
         """MEGAcmd takes whole folders only, and knows no other API than MEGA's own."""
@@ -222,7 +231,9 @@ class MegaDownloader:
                 "MEGAcmd downloads folders as a whole only; take a link of the file itself, or set "
                 'backend = "auto" in [mega].'
             )
-        own = Path(tempfile.mkdtemp(prefix="mega-get-", dir=target.parent))
+        for left in target.parent.glob(f"{_OWN_FOLDER}*"):  # by a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        own = Path(tempfile.mkdtemp(prefix=_OWN_FOLDER, dir=target.parent))
         try:
             file = download_by_megacmd(
                 link, remote, own, tracker, cancel, self._settings.stall_timeout
@@ -240,7 +251,7 @@ class MegaDownloader:
                 f"The file has {shown_size(remote.size)}, more than the {shown_size(limit)} that "
                 "are allowed here; choose a smaller one."
             )
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(folder).free + bytes_on_disk(folder)
         if remote.size + _SPARE_BYTES > free:
             raise StageError(
                 f"The file has {shown_size(remote.size)} but only {shown_size(free)} of disk space "

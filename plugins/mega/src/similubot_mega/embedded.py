@@ -5,12 +5,10 @@ end only, and is found by fetching chunks again until one comes with another MAC
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import requests
 import urllib3
@@ -22,7 +20,6 @@ from similubot_mega.api import BAD_ADDRESS, MegaApi, MegaError, RemoteFile, over
 from similubot_mega.backoff import Waits, retry_after
 from similubot_mega.crypto import (
     BLOCK,
-    LARGEST_CHUNK,
     MIB,
     chunk_count,
     chunk_mac,
@@ -30,6 +27,7 @@ from similubot_mega.crypto import (
     decryptor_at,
     meta_mac,
 )
+from similubot_mega.part_file import BUFFER, PartFile
 from similubot_mega.plan import Plan
 from similubot_mega.tracker import MegaProgressTracker
 from similubot_mega.transport import CONNECT_SECONDS, Transport
@@ -37,7 +35,6 @@ from similubot_mega.transport import CONNECT_SECONDS, Transport
 logger = logging.getLogger(__name__)
 
 _PIECE = 256 * 1024
-_BUFFER = LARGEST_CHUNK + 2 * BLOCK  # the ciphers want a block of room behind what they write
 _POLL_SECONDS = 0.1
 _REPAIRS = 3
 _BARREN_ADDRESSES = 4
@@ -56,14 +53,15 @@ class _Stopped(Exception):  # noqa: N818
 
 
 class EmbeddedDownload:
-    """Fetches one file into `target`; `run` does it once.
+    """Fetches one file; `run` does it once.
 
     Memory is bounded by about 2.5 MiB for each connection, whatever the file's size. Bytes that
-    have arrived are not asked for again when a connection breaks.
+    have arrived are not asked for again when a connection breaks, nor chunks that an earlier run
+    left whole.
 
     Args:
         remote: The file.
-        target: Written to, made when it is not there; left as it is when this fails.
+        part: Where it is written to.
         api: For fresh addresses.
         transport: The job's connections; aborted when the download fails.
         cancel: Obeyed by every wait and read.
@@ -76,7 +74,7 @@ class EmbeddedDownload:
     def __init__(
         self,
         remote: RemoteFile,
-        target: Path,
+        part: PartFile,
         api: MegaApi,
         transport: Transport,
         cancel: CancelToken,
@@ -87,7 +85,7 @@ class EmbeddedDownload:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._remote = remote
-        self._target = target
+        self._part = part
         self._api = api
         self._transport = transport
         self._cancel = cancel
@@ -96,7 +94,6 @@ class EmbeddedDownload:
         self._waits = waits
         self._clock = clock
         self._chunks = chunk_count(remote.size)
-        self._macs = bytearray(BLOCK * self._chunks)
         self._repairing = False
         self._differing: set[int] = set()
         self._lock = threading.Lock()
@@ -118,21 +115,20 @@ class EmbeddedDownload:
         Raises:
             StageError: It could not be had, or it stays damaged.
             Cancelled: The token was set.
-            OSError: The target cannot be made.
         """
-        file = os.open(self._target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            if self._remote.size == 0:  # MEGA keeps no data and no MAC of an empty file
-                return
-            os.truncate(file, self._remote.size)
+        if self._part.was_begun:
+            tracker.update(message="Checking what has come before…")
+        self._received = self._part.find_whole(self._cancel.raise_if_cancelled)
+        tracker.transferred(self._received, self._remote.size, message="")
+        if self._remote.size == 0:  # MEGA keeps no data and no MAC of an empty file
+            return
+        if missing := self._part.missing():
             self._address = self._api.address(self._remote)
-            self._pass(file, [(0, self._chunks)], tracker)
-            if not self._is_right():
-                self._repair(file, tracker)
-        finally:
-            os.close(file)
+            self._pass(missing, tracker)
+        if not self._is_right():
+            self._repair(tracker)
 
-    def _repair(self, file: int, tracker: MegaProgressTracker) -> None:
+    def _repair(self, tracker: MegaProgressTracker) -> None:
         """Fetch chunks again; one that comes with another MAC was wrong once: take the newer."""
         logger.warning("%s: the MAC is wrong; fetching parts again", self._remote.shown)
         tracker.update(message="A part arrived damaged; finding and fetching it again…")
@@ -140,7 +136,7 @@ class EmbeddedDownload:
         runs = [(0, self._chunks)]
         for _ in range(_REPAIRS):
             self._differing.clear()
-            self._pass(file, runs, tracker)
+            self._pass(runs, tracker)
             if self._is_right():
                 return
             if not self._differing:
@@ -152,16 +148,16 @@ class EmbeddedDownload:
         )
 
     def _is_right(self) -> bool:
-        return meta_mac(self._remote.key, self._macs) == self._remote.key.meta_mac
+        return meta_mac(self._remote.key, self._part.macs) == self._remote.key.meta_mac
 
-    def _pass(self, file: int, runs: list[tuple[int, int]], tracker: MegaProgressTracker) -> None:
+    def _pass(self, runs: list[tuple[int, int]], tracker: MegaProgressTracker) -> None:
         """Fetch these runs of chunks over all connections, telling the tracker."""
         plan = Plan(runs, self._remote.size, self._connections)
         self._last_byte = self._clock()
         self._busy = self._connections
         self._wake.clear()
         workers = [
-            threading.Thread(target=self._work, args=(file, plan), name=f"mega-{number}")
+            threading.Thread(target=self._work, args=(plan,), name=f"mega-{number}")
             for number in range(self._connections)
         ]
         with self._cancel.on_cancel(self._end):
@@ -202,11 +198,11 @@ class EmbeddedDownload:
 
     # What runs in the workers' threads
 
-    def _work(self, file: int, plan: Plan) -> None:
+    def _work(self, plan: Plan) -> None:
         try:
-            plain, scratch = bytearray(_BUFFER), bytearray(_BUFFER)
+            plain, scratch = bytearray(BUFFER), bytearray(BUFFER)
             while (run := plan.take()) is not None:
-                self._fetch(file, *run, plain, scratch)
+                self._fetch(*run, plain, scratch)
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  (the main thread raises it)
@@ -225,7 +221,7 @@ class EmbeddedDownload:
         self._stop.set()
         self._wake.set()
 
-    def _fetch(self, file: int, chunk: int, end: int, plain: bytearray, scratch: bytearray) -> None:
+    def _fetch(self, chunk: int, end: int, plain: bytearray, scratch: bytearray) -> None:
         """Fetch the chunks from `chunk` up to `end`, over as many connections as it takes."""
         got = failures = 0
         decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
@@ -248,7 +244,7 @@ class EmbeddedDownload:
                             got += len(piece)
                             received += len(piece)
                             self._count(len(piece))
-                        self._keep(file, chunk, length, plain, scratch)
+                        self._keep(chunk, length, plain, scratch)
                         chunk, got = chunk + 1, 0
                         decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
             except BAD_ADDRESS:
@@ -317,25 +313,17 @@ class EmbeddedDownload:
             if not self._repairing:
                 self._received += received
 
-    def _keep(
-        self, file: int, chunk: int, length: int, plain: bytearray, scratch: bytearray
-    ) -> None:
-        """Write a chunk that is whole, and keep its MAC."""
-        offset = chunk_start(chunk)
+    def _keep(self, chunk: int, length: int, plain: bytearray, scratch: bytearray) -> None:
+        """Write a chunk that is whole, with its MAC."""
         mac = chunk_mac(self._remote.key, plain, length, scratch)
-        place = slice(chunk * BLOCK, (chunk + 1) * BLOCK)
-        if self._repairing and self._macs[place] == mac:
+        if self._repairing and self._part.macs[chunk * BLOCK : (chunk + 1) * BLOCK] == mac:
             return
         try:
-            with memoryview(plain) as view:
-                written = 0
-                while written < length:
-                    written += os.pwrite(file, view[written:length], offset + written)
+            self._part.keep(chunk, plain, length, mac)
         except OSError as error:
             raise disk_error(error) from error
-        with self._lock:
-            self._macs[place] = mac
-            if self._repairing:
+        if self._repairing:
+            with self._lock:
                 logger.warning("%s: chunk %d was wrong", self._remote.shown, chunk)
                 self._differing.add(chunk)
                 if self._is_right():
