@@ -19,6 +19,14 @@ def tracker(clock: FakeClock) -> CountingTracker:
     return CountingTracker("Copy", clock)
 
 
+@pytest.fixture
+def seen(tracker: CountingTracker) -> list[ProgressInfo]:
+    """What a paced callback is told."""
+    states: list[ProgressInfo] = []
+    tracker.add_callback(states.append, paced=True)
+    return states
+
+
 def after_six_of_ten_megabytes(tracker: CountingTracker, clock: FakeClock) -> ProgressInfo:
     """Two megabytes a second for three seconds."""
     for megabytes in (0, 2, 4):
@@ -102,10 +110,8 @@ def test_none_is_unknown_now_and_measured_again_later(
 
 
 def test_paced_callbacks_are_told_how_the_speed_sinks_when_nothing_moves(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks
+    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
 ) -> None:
-    seen: list[ProgressInfo] = []
-    tracker.add_callback(seen.append, paced=True)
     after_six_of_ten_megabytes(tracker, clock)
     ticks.tick()
     assert (seen[-1].speed, seen[-1].eta) == (2 * MB, 2)
@@ -117,10 +123,8 @@ def test_paced_callbacks_are_told_how_the_speed_sinks_when_nothing_moves(
 
 
 def test_standing_still_is_measured_once_a_second(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks
+    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
 ) -> None:
-    seen: list[ProgressInfo] = []
-    tracker.add_callback(seen.append, paced=True)
     after_six_of_ten_megabytes(tracker, clock)
     ticks.tick()
     told = len(seen)
@@ -131,10 +135,8 @@ def test_standing_still_is_measured_once_a_second(
 
 
 def test_after_ten_seconds_of_standstill_the_speed_is_0_and_nothing_more_is_told(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks
+    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
 ) -> None:
-    seen: list[ProgressInfo] = []
-    tracker.add_callback(seen.append, paced=True)
     after_six_of_ten_megabytes(tracker, clock)
     for _ in range(30):
         ticks.tick()
@@ -147,10 +149,8 @@ def test_after_ten_seconds_of_standstill_the_speed_is_0_and_nothing_more_is_told
 
 
 def test_nothing_ticks_for_a_tracker_that_has_ended(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks
+    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
 ) -> None:
-    seen: list[ProgressInfo] = []
-    tracker.add_callback(seen.append, paced=True)
     after_six_of_ten_megabytes(tracker, clock)
     tracker.complete()
     ticks.tick()
