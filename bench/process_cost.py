@@ -116,14 +116,14 @@ def busy(seconds: float, cpu: Mapping[str, float]) -> str:
     """
     processors = len(os.sched_getaffinity(0))
     shares = {who: spent / seconds for who, spent in cpu.items()}
-    told = ", ".join(f"{share:.2f} by {who}" for who, share in shares.items())
-    told = f"of {processors} processors busy: {told}"
+    told = ", ".join(f"{who} keeps {share:.2f}" for who, share in shares.items())
+    told = f"of {processors} processors {told} busy"
     most = max(shares, key=shares.__getitem__)
     if sum(shares.values()) > 0.85 * processors:
-        return f"{told}; the processors limit it, and {most} takes the most of them"
+        return f"{told}: the processors limit it, and {most} takes the most of them"
     if 0.85 < shares[most] < 1.05:
-        return f"{told}; one thread of {most} limits it"
-    return f"{told}; neither the processors nor one thread limit it, but waiting"
+        return f"{told}: one thread of {most} limits it"
+    return f"{told}: neither the processors nor one thread limit it, but waiting"
 
 
 def sha256(file: Path) -> str:
