@@ -48,6 +48,7 @@ BENCHES = (
     Bench("startup.py", "--rounds 15"),
     Bench("growth_transfers.py"),
     Bench("growth_jobs.py"),
+    Bench("growth_jobs.py"),
     Bench("growth_sinks.py"),
     Bench("growth_plugins.py"),
 )
