@@ -96,13 +96,19 @@ ProgressCallback = Callable[[ProgressInfo], None]
 
 
 class Changes(TypedDict, total=False):
-    """What `ProgressTracker.update` takes besides the percentage and the size; see there."""
+    """What `ProgressTracker.update` takes by name. What is left out stays as it is."""
 
     total_size: int | None
+    """Bytes in all; None is unknown."""
     speed: float | None
+    """Bytes per second; None is unknown. Left out, it is what the tool said last, or measured when
+    it has said nothing."""
     eta: float | None
+    """Seconds to the end; None is unknown. Left out, the same."""
     message: str | None
+    """A sentence for people; None leaves it."""
     details: Mapping[str, object] | None
+    """Replaces the details; None leaves them."""
 
 
 class ProgressTracker(ABC):
@@ -213,12 +219,7 @@ class ProgressTracker(ABC):
             percentage: 0 to 100; None computes it from the sizes when both are known, else leaves
                 it. It is held below 100 until `complete`, and never falls.
             current_size: Bytes done; None leaves it.
-            total_size: Bytes in all; None is unknown.
-            speed: Bytes per second; None is unknown. Left out, it is what the tool said last, or
-                measured when it has said nothing.
-            eta: Seconds to the end; None is unknown. Left out, the same.
-            message: A sentence for people; None leaves it.
-            details: Replaces the details; None leaves them.
+            **changes: `total_size`, `speed`, `eta`, `message` and `details`; see `Changes`.
 
         Raises:
             TypeError: There is no argument of that name.
