@@ -211,7 +211,16 @@ def is_final(message: Message) -> bool:
 
 
 def answers(bot: BotProcess) -> list[Message]:
-    return bot.discord.messages(author=bot.discord.bot)
+    """The bot's messages, but for those that only notify somebody of another one's end."""
+    told = {notice.id for notice in notices(bot)}
+    return [m for m in bot.discord.messages(author=bot.discord.bot) if m.id not in told]
+
+
+def notices(bot: BotProcess) -> list[Message]:
+    """The bot's replies to its own messages."""
+    found = bot.discord.messages(author=bot.discord.bot)
+    own = {message.id for message in found}
+    return [message for message in found if message.reply_to in own]
 
 
 def final_answer(bot: BotProcess, *, count: int = 1, timeout: float = PATIENCE) -> Message:

@@ -40,9 +40,9 @@ LINK = "https://mega.nz/file/abcdefgh#" + "k" * 43
         (f"!convert {LINK} 128 catbox {LINK}", "did not understand all of that; `!help` shows"),
         (f"!convert {LINK} 9999", "9999 is not within 32 to 512 kb/s"),
         (f"!convert {LINK} -5", "-5 is no bitrate"),
-        (f"!convert {LINK} 128 nowhere", "no place called 'nowhere'"),
-        (f"!convert {LINK} 128 folder=/etc", "folder=/etc is not allowed here"),
-        (f"!convert {LINK} 128 folder", "Name the folder"),
+        (f"!convert {LINK} 128 nowhere", "no place 'nowhere' to upload to; there are: catbox, l"),
+        (f"!convert {LINK} 128 folder=/etc", "no place 'folder=/etc'"),
+        (f"!convert {LINK} 128 folder", "no place 'folder'"),
         (f'!convert "{LINK}', "did not understand all of that"),
         ("!convert " + "x" * 1990, "too long for a link"),
         ("!convert https://mega.nz/" + "ä" * 900, "is nothing that I can fetch"),
@@ -169,8 +169,11 @@ def test_the_help_names_every_command_and_what_is_taken(bot: BotProcess) -> None
     bot.start()
     bot.discord.type_message("!help")
     text = str(bot.discord.wait(lambda: bot.discord.last_message(author=bot.discord.bot)).embeds)
-    for word in ("!convert", "!queue", "!cancel", "!status", "!about", "!ping", "mega.nz"):
+    for word in ("!convert [link] [bitrate] [to]`", "!queue`", "!cancel [job]`", "!status`"):
         assert word in text
+    for word in ("!about`", "!ping`", "mega.nz", "`catbox`", "`litterbox`"):
+        assert word in text
+    assert "folder" not in text, "nobody may name a folder of the bot's machine"
     assert set(bot.discord.commands()) == {
         *("convert", "queue", "cancel", "status", "about", "help", "ping")
     }

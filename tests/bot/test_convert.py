@@ -6,10 +6,12 @@ from pathlib import Path
 from .conftest import (
     BotProcess,
     answers,
+    description,
     fetch_sound,
     fields,
     final_answer,
     is_final,
+    notices,
     title,
     wait_until,
 )
@@ -105,6 +107,54 @@ def test_all_stages_are_shown_live_in_the_one_message(
     assert all(edit.payload["components"] for edit in answer.edits[:-1]), "the Cancel button"
     mentions = [edit.payload["content"] for edit in answer.history]
     assert mentions == [""] * (len(mentions) - 1) + [f"<@{bot.discord.owner.id}>"]
+
+
+def test_the_stages_to_come_are_shown_from_the_start(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.mega.limit = 40_000
+    bot.start()
+    link = bot.mega.add_file("long.wav", make_sound(3))
+    bot.discord.type_message(f"!convert {link}")
+    bot.discord.wait(lambda: any("%" in description(message) for message in answers(bot)), 30)
+    lines = description(answers(bot)[0]).splitlines()
+    assert lines[0].endswith("**MEGA Download**")
+    assert lines[-2:] == ["▫️ Audio Conversion", "▫️ Catbox Upload"]
+
+
+def test_who_has_waited_is_notified_by_a_message_of_its_own(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start(BOT_NOTIFY_AFTER="0")
+    link = bot.mega.add_file("@everyone.wav", make_sound(1))
+    bot.discord.type_message(f"!convert {link}")
+
+    told = bot.discord.wait(lambda: next(iter(notices(bot)), None))
+
+    job = final_answer(bot)
+    assert told.reply_to == job.id
+    assert told.pinged == {bot.discord.owner.id}
+    assert told.content.startswith(f"<@{bot.discord.owner.id}> ")
+    assert told.content.endswith(f" is ready: {fields(job)['Download Link']}")
+    assert not job.pinged
+
+    bot.discord.type_message("!convert", attachments=[("song.mp3", b"this is only text" * 99)])
+    failed = bot.discord.wait(lambda: next(iter(notices(bot)[1:]), None))
+    assert failed.pinged == {bot.discord.owner.id}
+    assert "song.mp3 did not work out: " in failed.content
+
+
+def test_who_cancelled_a_job_is_not_notified_of_it(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.mega.limit = 20_000
+    bot.start(BOT_NOTIFY_AFTER="0")
+    bot.discord.type_message(f"!convert {bot.mega.add_file('long.wav', make_sound(20))}")
+    bot.discord.wait(lambda: bot.mega.counters.open_downloads > 0)
+    bot.discord.click(answers(bot)[0], "Cancel")
+    assert title(final_answer(bot)) == "🚫 Cancelled"
+    assert bot.terminate() == 0
+    assert notices(bot) == []
 
 
 def test_the_cancel_button_ends_the_job_and_leaves_nothing(

@@ -60,6 +60,20 @@ def test_a_bad_setting_is_told_at_once(bot: BotProcess) -> None:
     assert "SIMILUBOT_BOT_JOBS" in ended.stderr
 
 
+def test_a_place_to_upload_to_that_is_none_is_told_at_once_and_by_the_check(
+    bot: BotProcess,
+) -> None:
+    bot.settings["BOT_TARGETS"] = "litterbox=99h"
+    ended = run_bot(bot)
+    assert ended.returncode == 2
+    assert "99h" in ended.stderr
+    bot.settings["BOT_TARGETS"] = ""
+    bot.settings["BOT_TO"] = "nowhere"
+    checked = run_bot(bot, "--check")
+    assert checked.returncode == 1
+    assert "LACK  Uploads: " in checked.stdout
+
+
 def test_a_log_file_is_written_where_the_settings_say(bot: BotProcess) -> None:
     file = bot.log.with_name("logs") / "similubot.log"
     bot.start(BOT_LOG_FILE=str(file))

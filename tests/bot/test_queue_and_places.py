@@ -1,10 +1,20 @@
 """The queue as people see it."""
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from .conftest import BotProcess, answers, description, final_answer, is_final, title
+from .conftest import (
+    BotProcess,
+    answers,
+    description,
+    final_answer,
+    is_final,
+    plain_answer,
+    title,
+)
 
 MakeSound = Callable[[float], Path]
 
@@ -53,6 +63,19 @@ def test_the_queue_is_listed_for_those_who_ask(bot: BotProcess, make_sound: Make
     assert re.fullmatch(rf"▶️ job 1 · <@{bot.discord.owner.id}> · MEGA Download [\d.]+%", lines[0])
     assert lines[1:] == [f"1. job 2 · <@{ann.id}>", f"2. job 3 · <@{ann.id}>"]
     assert not told.pinged
+
+
+def test_a_slow_disk_holds_up_a_job_and_nobody_else(bot: BotProcess, make_sound: MakeSound) -> None:
+    bot.start()
+    link = bot.mega.add_file("a.wav", make_sound(1))
+    with contextlib.closing(sqlite3.connect(bot.folder / "jobs.db")) as other:
+        other.execute("BEGIN IMMEDIATE")  # as long as this lasts, nothing can be written
+        bot.discord.type_message(f"!convert {link}")
+        bot.discord.type_message("!ping")
+        assert plain_answer(bot).startswith("Pong!")
+        other.rollback()
+    job = bot.discord.wait(lambda: next((m for m in answers(bot) if is_final(m)), None))
+    assert title(job) == "✅ Conversion Complete"
 
 
 def test_it_works_in_direct_messages(bot: BotProcess, make_sound: MakeSound) -> None:

@@ -2,15 +2,32 @@
 
 import contextlib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_bot.accept import AttachedFile, accepted, first_link, read_wish
+from similubot_bot.accept import (
+    AttachedFile,
+    Wish,
+    accepted,
+    allowed_places,
+    first_link,
+    operations_of,
+    read_wish,
+)
 from similubot_bot.attachment import safe_name
 from similubot_bot.settings import BotSettings
-from similubot_core import DownloaderSpec, Settings, StageContext, UploaderSpec, UsageError
+from similubot_core import (
+    ConversionRequest,
+    ConverterSpec,
+    DownloaderSpec,
+    Settings,
+    StageContext,
+    UploaderSpec,
+    UsageError,
+)
 from similubot_core.descriptors import Plugins
 
 
@@ -31,6 +48,11 @@ def uploader(settings: Settings, target: str | None) -> "Upload":
     return Upload()
 
 
+class Convert:
+    def run(self, file: Path, request: ConversionRequest, context: StageContext) -> Path:
+        raise NotImplementedError
+
+
 class Upload:
     def run(self, file: Path, context: StageContext) -> str:
         raise NotImplementedError
@@ -47,11 +69,12 @@ PLUGINS = Plugins(
     )
 )
 SETTINGS = BotSettings(targets=("mine=72h",))
+PLACES = allowed_places(PLUGINS, Settings(environ={}), SETTINGS)
 LINK = "https://tube.example/watch"
 
 
 def wish(link: str | None, to: str | None = None, bitrate: int | None = None) -> tuple[str, str]:
-    made = read_wish(PLUGINS, SETTINGS, link=link, file=None, bitrate=bitrate, to=to)
+    made = read_wish(PLUGINS, SETTINGS, PLACES, link=link, file=None, bitrate=bitrate, to=to)
     return made.source, made.to
 
 
@@ -62,8 +85,24 @@ def test_a_third_partys_downloader_and_uploader_are_taken() -> None:
 
 def test_a_target_is_taken_only_where_the_settings_name_it() -> None:
     assert wish(LINK, to="mine=72h") == (LINK, "mine=72h")
-    with pytest.raises(UsageError, match="not allowed here"):
+    with pytest.raises(
+        UsageError, match="no place 'mine=1h' to upload to; there are: catbox, mine"
+    ):
         wish(LINK, to="mine=1h")
+
+
+def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
+    def needs_target(settings: Settings, target: str | None) -> Upload:
+        if target is None:
+            raise UsageError("Name the folder.")
+        return Upload()
+
+    specs = (*PLUGINS.specs, UploaderSpec("folder", "a folder", needs_target))
+    found = allowed_places(Plugins(specs=specs), Settings(environ={}), SETTINGS)
+    assert found == ("catbox", "mine=72h", "mine")
+    wrong = BotSettings(to="folder")
+    with pytest.raises(UsageError, match="Name the folder"):
+        allowed_places(Plugins(specs=specs), Settings(environ={}), wrong)
 
 
 @pytest.mark.parametrize("link", [None, "", "  ", "<>"])
@@ -75,8 +114,8 @@ def test_without_a_link_the_way_to_ask_is_told(link: str | None) -> None:
 def test_a_link_and_a_file_are_too_much() -> None:
     file = AttachedFile("https://cdn/x", "x.mp3", 5)
     with pytest.raises(UsageError, match="not both"):
-        read_wish(PLUGINS, SETTINGS, link=LINK, file=file, bitrate=None, to=None)
-    made = read_wish(PLUGINS, SETTINGS, link="96", file=file, bitrate=None, to=None)
+        read_wish(PLUGINS, SETTINGS, PLACES, link=LINK, file=file, bitrate=None, to=None)
+    made = read_wish(PLUGINS, SETTINGS, PLACES, link="96", file=file, bitrate=None, to=None)
     assert (made.kind, made.bitrate, made.name) == ("attachment", 96, "x.mp3")
 
 
@@ -84,6 +123,23 @@ def test_the_first_link_that_is_taken_is_found_in_a_text() -> None:
     text = f"see https://other.example/ and (<{LINK}>), and {LINK}2"
     assert first_link(PLUGINS, text) == LINK
     assert first_link(PLUGINS, "no link at all") is None
+
+
+def operations(kind: Literal["link", "attachment"], to: str, *more: UploaderSpec) -> list[str]:
+    tube = DownloaderSpec("tube", "", downloader, LINK.startswith, operation="Tube Download")
+    converter = ConverterSpec("aac", "", lambda settings: Convert(), operation="Conversion")
+    place = UploaderSpec("mine", "", uploader, operation="My Upload")
+    plugins = Plugins(specs=(tube, converter, place, *more))
+    return list(operations_of(plugins, Wish(LINK, kind, "x", None, to)))
+
+
+def test_the_operations_to_come_are_those_that_the_plugins_name() -> None:
+    assert operations("link", "mine=72h") == ["Tube Download", "Conversion", "My Upload"]
+    assert operations("attachment", "mine") == ["Discord Download", "Conversion", "My Upload"]
+
+
+def test_nothing_is_foretold_where_one_plugin_does_not_name_its_operation() -> None:
+    assert operations("link", "silent", UploaderSpec("silent", "", uploader)) == []
 
 
 @given(st.text(max_size=300))

@@ -1,14 +1,18 @@
 """What may be asked for: a link that an installed plugin takes, or an attached file."""
 
+import contextlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from similubot_bot.settings import BotSettings
 from similubot_core import (
+    ConverterSpec,
     DownloaderSpec,
     Settings,
+    SimilubotError,
     UploaderSpec,
     UsageError,
     render,
@@ -53,13 +57,15 @@ class Wish:
 
 def accepted(plugins: Plugins, source: str) -> bool:
     """Whether an installed downloader takes this link."""
-    for spec in plugins.all(DownloaderSpec):
-        try:
-            if spec.accepts(source):
-                return True
-        except Exception:
-            logger.exception("The downloader %s cannot say what it takes", spec.name)
-    return False
+    return any(_takes(spec, source) for spec in plugins.all(DownloaderSpec))
+
+
+def _takes(spec: DownloaderSpec, source: str) -> bool:
+    try:
+        return spec.accepts(source)
+    except Exception:
+        logger.exception("The downloader %s cannot say what it takes", spec.name)
+        return False
 
 
 def first_link(plugins: Plugins, text: str) -> str | None:
@@ -71,6 +77,7 @@ def first_link(plugins: Plugins, text: str) -> str | None:
 def read_wish(
     plugins: Plugins,
     bot_settings: BotSettings,
+    places: Sequence[str],
     *,
     link: str | None,
     file: AttachedFile | None,
@@ -82,10 +89,11 @@ def read_wish(
     Args:
         plugins: What is installed.
         bot_settings: The table [bot].
+        places: What `to` may be, the default first; of `allowed_places`.
         link: The first argument; with an attached file it may be missing, or be the bitrate.
         file: The attached file; None is none.
         bitrate: Kilobits per second; None is the converter's default.
-        to: The uploader as ``NAME`` or ``NAME=TARGET``; None is the one of the settings.
+        to: One of `places`; None is the first.
 
     Raises:
         UsageError: Says what is wrong and what to do.
@@ -98,9 +106,11 @@ def read_wish(
             link, bitrate = "", int(link)
         if link:
             raise UsageError("Give a link or attach a file, not both.")
-        return _file_wish(bot_settings, file, bitrate, _target(plugins, bot_settings, to))
+        return _file_wish(bot_settings, file, bitrate, _target(places, to))
     if not link:
-        raise UsageError(f"Give a link or attach a file: `{bot_settings.prefix}convert LINK 128`.")
+        raise UsageError(
+            f"Give a link or attach a file: `{bot_settings.shown_prefix}convert LINK 128`."
+        )
     if len(link) > _LONGEST_LINK:
         raise UsageError("That is too long for a link; copy the link again.")
     # Nothing but what a plugin accepts goes further: to the core, any other text is a file's path.
@@ -111,9 +121,7 @@ def read_wish(
             f"{shown} is nothing that I can fetch. "
             + (f"I take: {taken}." if taken else "No downloader is installed here.")
         )
-    return Wish(
-        link, "link", render.shown_source(link), bitrate, _target(plugins, bot_settings, to)
-    )
+    return Wish(link, "link", render.shown_source(link), bitrate, _target(places, to))
 
 
 def _file_wish(settings: BotSettings, file: AttachedFile, bitrate: int | None, to: str) -> Wish:
@@ -125,20 +133,49 @@ def _file_wish(settings: BotSettings, file: AttachedFile, bitrate: int | None, t
     return Wish(file.url, "attachment", render.one_line(file.name, 100), bitrate, to)
 
 
-def _target(plugins: Plugins, settings: BotSettings, to: str | None) -> str:
-    """The uploader: a plain name of an installed one, or what the settings allow besides."""
-    if to is None or to in (settings.to, *settings.targets):
-        return to or settings.to
-    if "=" in to:
-        allowed = ", ".join((settings.to, *settings.targets))
-        raise UsageError(f"{render.one_line(to, 50)} is not allowed here; allowed are: {allowed}.")
-    names = [spec.name for spec in plugins.all(UploaderSpec)]
-    if to not in names:
+def allowed_places(
+    plugins: Plugins, settings: Settings, bot_settings: BotSettings
+) -> tuple[str, ...]:
+    """What people may give as `to`, the place of the settings first. It imports the uploaders.
+
+    Raises:
+        UsageError: A place of the settings is none.
+    """
+    named = (bot_settings.to, *bot_settings.targets)
+    for place in named:
+        name, _, target = place.partition("=")
+        plugins.get(UploaderSpec, name).factory(settings, target or None)
+    plain = []
+    for spec in plugins.all(UploaderSpec):
+        with contextlib.suppress(SimilubotError):  # it needs a target, and people may give none
+            spec.factory(settings, None)
+            plain.append(spec.name)
+    return tuple(dict.fromkeys((*named, *plain)))
+
+
+def _target(places: Sequence[str], to: str | None) -> str:
+    """The uploader, of those that people may name."""
+    if to is None:
+        return places[0]
+    if to not in places:
         raise UsageError(
-            f"There is no place called {render.one_line(to, 50)!r} to upload to; there are: "
-            f"{', '.join(names) or 'none'}."
+            f"There is no place {render.one_line(to, 50)!r} to upload to; there are: "
+            f"{', '.join(places)}."
         )
     return to
+
+
+def operations_of(plugins: Plugins, wish: Wish) -> tuple[str, ...]:
+    """What the stages of a wish's job call their work, in order; () where a plugin does not say."""
+    fetches: list[str | None] = ["Discord Download"]
+    if wish.kind == "link":
+        fetches = [s.operation for s in plugins.all(DownloaderSpec) if _takes(s, wish.source)]
+    converts = [spec.operation for spec in plugins.all(ConverterSpec)]
+    place = wish.to.partition("=")[0]
+    uploads = [spec.operation for spec in plugins.all(UploaderSpec) if spec.name == place]
+    names = (*fetches[:1], *converts[:1], *uploads[:1])
+    known = tuple(name for name in names if name is not None)
+    return known if len(known) == 3 else ()
 
 
 def plan(plugins: Plugins, settings: Settings, bot_settings: BotSettings, wish: Wish) -> Job:

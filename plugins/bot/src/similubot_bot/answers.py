@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import discord
 
 from similubot_bot.buttons import cancel_view
-from similubot_bot.embeds import final_embed, footer, kept_embed, waiting_embed
+from similubot_bot.embeds import final_embed, footer, kept_embed, notice, waiting_embed
 from similubot_bot.jobs import JobRecord
 from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.target import Verdict, judge, reason
@@ -72,10 +72,15 @@ class Answers:
                     await asyncio.sleep(delay)
                     delay = min(LONGEST_DELAY, 2 * delay)
 
-    def updater(self, record: JobRecord) -> DiscordProgressUpdater:
-        """What keeps the job's message live while it runs."""
+    def updater(self, record: JobRecord, operations: Sequence[str] = ()) -> DiscordProgressUpdater:
+        """What keeps the job's message live while it runs.
+
+        Args:
+            record: The job.
+            operations: Those that are known to come.
+        """
         return DiscordProgressUpdater(
-            self._message(record), self._interval, title=record.asked.name
+            self._message(record), self._interval, title=record.asked.name, operations=operations
         )
 
     async def show_place(self, record: JobRecord, place: int) -> None:
@@ -102,6 +107,28 @@ class Answers:
         updater.finish(final_embed(record, record.ending), content=f"<@{record.asked.user}>")
         if not await updater.aclose(LAST_WORD_SECONDS):
             logger.info("The end of job %d could not be shown", record.id)
+
+    async def notify(self, record: JobRecord) -> None:
+        """Reply to the job's message with a mention of who asked: the edit of it notified nobody.
+
+        It is tried once: a mention that comes twice, or an hour late, is worse than none.
+        """
+        assert record.ending is not None
+        nobody_else = discord.AllowedMentions(
+            everyone=False,
+            roles=False,
+            replied_user=False,
+            users=[discord.Object(record.asked.user)],
+        )
+        try:
+            await self._channel(record).send(
+                notice(record, record.ending),
+                reference=self._message(record).to_reference(fail_if_not_exists=False),
+                allowed_mentions=nobody_else,
+                suppress_embeds=True,
+            )
+        except Exception as error:  # noqa: BLE001  (the end itself is shown all the same)
+            logger.info("Who asked for job %d was not notified: %s", record.id, reason(error))
 
     async def _send(self, record: JobRecord, place: int | None, send: Send) -> int:
         view = cancel_view(record.id)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import discord
@@ -24,6 +25,7 @@ from similubot_bot.permissions import Person, may_cancel, refusal
 from similubot_bot.runner import Runner
 from similubot_bot.settings import BotSettings
 from similubot_bot.store import Store
+from similubot_bot.store_thread import StoreThread
 from similubot_bot.work import Work
 from similubot_core import Settings, SimilubotError, UsageError
 from similubot_core.descriptors import Plugins
@@ -40,6 +42,7 @@ class SimilubotBot(commands.Bot):
         plugins: What is installed.
         core_settings: The settings of this run.
         settings: The table [bot].
+        places: What people may give as `to`.
         store: The job list.
         update_interval: Seconds from one edit of a message to the next.
         on_end: Told of each ending.
@@ -51,7 +54,8 @@ class SimilubotBot(commands.Bot):
         plugins: Plugins,
         core_settings: Settings,
         settings: BotSettings,
-        store: Store,
+        places: Sequence[str],
+        store: StoreThread,
         update_interval: float,
         on_end: Callable[[Ending], None] | None = None,
         on_late: Callable[[float], None] | None = None,
@@ -71,13 +75,15 @@ class SimilubotBot(commands.Bot):
         self.plugins = plugins
         self.core_settings = core_settings
         self.settings = settings
+        self.places = places
         self.began = time.time()
         self.loop_watch = LoopWatch(on_late)
         self._store = store
-        runner = Runner(plugins, core_settings, settings, settings.folder / "jobs")
+        runner = Runner(plugins, core_settings, settings, store, settings.folder / "jobs")
         answers = Answers(self, update_interval)
         self.work = Work(settings, store, runner, answers, on_end or (lambda ending: None))
         self._background: list[asyncio.Task[None]] = []
+        self._was_ready = False
 
     # -- life -------------------------------------------------------------------------------
 
@@ -85,16 +91,32 @@ class SimilubotBot(commands.Bot):
         """Called once logged in, before the gateway: the work goes on even while that is down."""
         await self.add_cog(Commands(self))
         self.add_dynamic_items(CancelButton, ConvertButton)
+        gc.collect()
+        gc.freeze()
         self._background = [
             asyncio.create_task(self.loop_watch.run(), name="loop watch"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._register_commands(), name="slash commands"),
         ]
-        self.work.resume()
+        await self.work.resume()
 
     async def on_ready(self) -> None:
         """Log that the bot is there; Discord may say so again after an interruption."""
-        logger.info("Ready as %s, in %d servers", self.user, len(self.guilds))
+        # A full round of the collector over all that discord.py holds stops every thread for 50 ms,
+        # and for longer the more servers there are: so what stays is left out of its rounds.
+        if self._was_ready:  # a new session has replaced the servers that were known
+            gc.unfreeze()
+            gc.collect()
+        self._was_ready = True
+        gc.freeze()
+        logger.info("Ready as %s; servers: %d", self.user, len(self.guilds))
+
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Have an event handled; not once closed, for discord.py then fails where a command that
+        was under way ends.
+        """
+        if not self.is_closed():
+            super().dispatch(event_name, *args, **kwargs)
 
     async def close(self) -> None:
         """End what runs in the background and the connection."""
@@ -104,7 +126,7 @@ class SimilubotBot(commands.Bot):
 
     async def _keep_house(self) -> None:
         while True:
-            self.work.forget_old()
+            await self.work.forget_old()
             await asyncio.sleep(HOUR)
 
     async def _register_commands(self) -> None:
@@ -112,7 +134,7 @@ class SimilubotBot(commands.Bot):
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if self._store.note("commands") == digest:
+        if await self._store.do(Store.note, "commands") == digest:
             return
         delay = 5.0
         while True:
@@ -123,7 +145,7 @@ class SimilubotBot(commands.Bot):
                 await asyncio.sleep(delay)
                 delay = min(600.0, 2 * delay)
             else:
-                self._store.set_note("commands", digest)
+                await self._store.do(Store.set_note, "commands", digest)
                 logger.info("Registered %d slash commands", len(payload))
                 return
 
@@ -161,7 +183,15 @@ class SimilubotBot(commands.Bot):
         Raises:
             UsageError: Says what is wrong and what to do.
         """
-        wish = read_wish(self.plugins, self.settings, link=link, file=file, bitrate=bitrate, to=to)
+        wish = read_wish(
+            self.plugins,
+            self.settings,
+            self.places,
+            link=link,
+            file=file,
+            bitrate=bitrate,
+            to=to,
+        )
         # Importing a plugin's stages can take longer than the event loop may be held up.
         await asyncio.to_thread(plan, self.plugins, self.core_settings, self.settings, wish)
         await self.work.submit(wish, person, channel, send)
@@ -247,7 +277,7 @@ class SimilubotBot(commands.Bot):
 
     async def tell_error(self, ctx: commands.Context[Any], error: Exception) -> None:
         """Say what went wrong with a command, to that person alone where Discord can."""
-        sentence = sentence_for(error, self.settings.prefix)
+        sentence = sentence_for(error, self.settings.shown_prefix)
         if sentence is None:
             return
         if not sentence:

@@ -4,10 +4,18 @@ import argparse
 import asyncio
 import sys
 
+from similubot_bot.accept import allowed_places
 from similubot_bot.checks import STEPS
 from similubot_bot.logs import set_up_logging
 from similubot_bot.settings import BotSettings
-from similubot_core import CommandContext, ConverterSpec, DownloaderSpec, UsageError
+from similubot_core import (
+    Check,
+    CommandContext,
+    ConverterSpec,
+    DownloaderSpec,
+    SimilubotError,
+    UsageError,
+)
 from similubot_core.commands.doctor import plugin_checks
 from similubot_core.render import one_line
 from similubot_discord_sink import DiscordSettings
@@ -39,10 +47,11 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         downloader.factory(context.settings)  # imports what it needs before the event loop runs
     for converter in context.plugins.all(ConverterSpec):
         converter.factory(context.settings)
+    known = allowed_places(context.plugins, context.settings, settings)
     set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
     from similubot_bot.serve import serve
 
-    return asyncio.run(serve(context, settings, discord_settings))
+    return asyncio.run(serve(context, settings, discord_settings, known))
 
 
 def _secrets(context: CommandContext) -> list[str]:
@@ -59,9 +68,20 @@ def _secrets(context: CommandContext) -> list[str]:
     return values
 
 
+def _places_check(context: CommandContext) -> Check:
+    try:
+        known = allowed_places(
+            context.plugins, context.settings, context.settings.table(BotSettings)
+        )
+    except SimilubotError as error:
+        cure = "Correct [bot] to, or [bot] targets."
+        return Check("Uploads", False, error.message, cure)
+    return Check("Uploads", True, f"to {known[0]}; people may choose {', '.join(known)}")
+
+
 def _check(context: CommandContext) -> int:
     """Print what every plugin's checks say; settings that cannot be read are told by the core."""
-    checks = plugin_checks(context)
+    checks = [*plugin_checks(context), _places_check(context)]
     for check in checks:
         print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {one_line(check.detail, 300)}")  # noqa: T201
         if check.cure and not check.ok:

@@ -5,10 +5,11 @@ Their ``type: ignore[arg-type]``: mypy cannot solve the generic types of `hybrid
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
@@ -33,6 +34,11 @@ def _cooldown(ctx: Context) -> commands.Cooldown | None:
     seconds = ctx.bot.settings.cooldown
     admin = ctx.author.id in ctx.bot.settings.admins
     return None if admin or not seconds else commands.Cooldown(1, seconds)
+
+
+def _arguments(command: commands.Command[Any, ..., Any]) -> list[str]:
+    """As people type them; a file is attached instead."""
+    return [f"[{name}]" for name in command.clean_params if name != "file"]
 
 
 class Commands(commands.Cog):
@@ -92,10 +98,7 @@ class Commands(commands.Cog):
     async def _places(
         self, interaction: discord.Interaction[SimilubotBot], typed: str
     ) -> list[app_commands.Choice[str]]:
-        settings = self.bot.settings
-        names = [settings.to, *settings.targets]
-        names += [spec.name for spec in self.bot.plugins.all(UploaderSpec)]
-        fitting = [name for name in dict.fromkeys(names) if name.startswith(typed)]
+        fitting = [name for name in self.bot.places if name.startswith(typed)]
         return [app_commands.Choice(name=name, value=name) for name in fitting[:25]]
 
     @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
@@ -115,7 +118,8 @@ class Commands(commands.Cog):
             lines.append(f"{place}. job {record.id} · <@{record.asked.user}>")
         if len(mine) > SHOWN_WAITING:
             lines.append(f"… and {len(mine) - SHOWN_WAITING} more")
-        embed = discord.Embed(title="Queue", description="\n".join(lines), colour=BLUE)
+        text = "\n".join(lines) or "Nothing runs here, and nothing waits."
+        embed = discord.Embed(title="Queue", description=text, colour=BLUE)
         embed.set_footer(text=f"{len(work.running)} running, {len(waiting)} waiting, everywhere")
         await ctx.send(embed=embed, ephemeral=True)
 
@@ -147,12 +151,15 @@ class Commands(commands.Cog):
             for record in bot.plugins.records
         ]
         late = bot.loop_watch.latest_worst
+        load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
         embed.add_field(name="Up for", value=render.duration(time.time() - bot.began))
         embed.add_field(
             name="Jobs", value=f"{len(bot.work.running)} running, {len(bot.work.waiting)} waiting"
         )
         embed.add_field(name="Free disk", value=render.size(disk.free))
-        embed.add_field(name="Load", value=f"loop late by {late * 1000:.0f} ms at most")
+        embed.add_field(
+            name="Load", value=f"{load}\nanswers held up by {late * 1000:.0f} ms at most"
+        )
         embed.add_field(name="Plugins", value="\n".join(plugins)[:1000])
         embed.add_field(name="Versions", value="\n".join(versions))
         await ctx.send(embed=embed, ephemeral=True)
@@ -163,7 +170,7 @@ class Commands(commands.Cog):
         version = next((r.version for r in self.bot.plugins.records if r.name == "bot"), "")
         text = (
             f"SimiluBot {version}: a link in, a link to its sound out, and the progress of all of "
-            f"it in one message. `{self.bot.settings.prefix}help` shows how to ask."
+            f"it in one message. `{self.bot.settings.shown_prefix}help` shows how to ask."
         )
         embed = discord.Embed(title="About", description=text, colour=BLUE)
         await ctx.send(embed=embed, ephemeral=True)
@@ -171,10 +178,10 @@ class Commands(commands.Cog):
     @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def help(self, ctx: Context) -> None:
         """How to ask, and what is taken."""
-        bot, prefix = self.bot, self.bot.settings.prefix
+        bot, prefix = self.bot, self.bot.settings.shown_prefix
         embed = discord.Embed(title="Help", colour=BLUE)
         lines = [
-            f"`{prefix}{command.qualified_name} {command.signature}` — {command.short_doc}"
+            f"`{' '.join([prefix + command.name, *_arguments(command)])}` — {command.short_doc}"
             for command in sorted(self.get_commands(), key=lambda command: command.name)
         ]
         embed.description = "\n".join(lines)
@@ -182,7 +189,8 @@ class Commands(commands.Cog):
         embed.add_field(
             name="Taken", value="\n".join([*taken, "a file attached to the message"])[:1000]
         )
-        places = "\n".join(f"`{s.name}`: {s.summary}" for s in bot.plugins.all(UploaderSpec))
+        summaries = {spec.name: spec.summary for spec in bot.plugins.all(UploaderSpec)}
+        places = "\n".join(f"`{to}`: {summaries[to.partition('=')[0]]}" for to in bot.places)
         embed.add_field(name="Where to", value=(places or "nowhere yet")[:1000], inline=False)
         await ctx.send(embed=embed, ephemeral=True)
 

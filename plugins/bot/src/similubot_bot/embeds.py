@@ -56,6 +56,14 @@ def final_embed(record: JobRecord, ending: Ending) -> discord.Embed:
     return embed
 
 
+def notice(record: JobRecord, ending: Ending) -> str:
+    """The short message that tells somebody who has waited of the end."""
+    who = f"<@{record.asked.user}>"
+    if ending.outcome is Outcome.DONE:
+        return f"{who} {plain(ending.name)} is ready: {plain(ending.text, 1000, links=True)}"
+    return f"{who} {plain(record.asked.name)} did not work out: {plain(ending.text, 600)}"
+
+
 def _done(record: JobRecord, ending: Ending) -> discord.Embed:
     embed = discord.Embed(
         title="✅ Conversion Complete", description=plain(ending.name), colour=GREEN

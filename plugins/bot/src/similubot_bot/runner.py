@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from similubot_bot.accept import Wish, plan
+from similubot_bot.accept import Wish, operations_of, plan
 from similubot_bot.jobs import Ending, JobRecord, Outcome
 from similubot_bot.logs import job_number
 from similubot_bot.settings import BotSettings
+from similubot_bot.store import Store
+from similubot_bot.store_thread import StoreThread
 from similubot_bot.watch import Watch
 from similubot_core import Cancelled, CancelToken, ProgressCallback, Settings, SimilubotError
 from similubot_core.descriptors import Plugins
@@ -51,15 +53,22 @@ class Runner:
         plugins: What is installed.
         settings: The settings of this run.
         bot_settings: The table [bot].
+        store: The job list, where each ending is noted as soon as there is one.
         folder: Where the jobs' folders lie; made when missing.
     """
 
     def __init__(
-        self, plugins: Plugins, settings: Settings, bot_settings: BotSettings, folder: Path
+        self,
+        plugins: Plugins,
+        settings: Settings,
+        bot_settings: BotSettings,
+        store: StoreThread,
+        folder: Path,
     ) -> None:
         self._plugins = plugins
         self._settings = settings
         self._bot_settings = bot_settings
+        self._store = store
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -68,6 +77,12 @@ class Runner:
         cancel = CancelToken()
         watch = Watch(self._bot_settings.max_size, cancel)
         return Run(cancel, watch, asyncio.get_running_loop().create_future())
+
+    def operations(self, record: JobRecord) -> tuple[str, ...]:
+        """What the job's stages are going to call their work; () where that is not known, as of a
+        job that is begun again: what was done already does not begin again.
+        """
+        return operations_of(self._plugins, _wish(record)) if record.starts == 1 else ()
 
     def start(self, record: JobRecord, run: Run, callback: ProgressCallback) -> None:
         """Begin a job; called in the event loop, where `Run.done` is then set."""
@@ -118,6 +133,11 @@ class Runner:
                 f"Something unexpected happened; those who run me find it in the log under job "
                 f"{record.id}.",
             )
+        # Before anything else: a crash between an upload's end and this note uploads it again.
+        try:
+            self._store.do_now(Store.end, record.id, ending)
+        except SimilubotError as error:  # the worst of it: after a crash the job begins once more
+            logger.error("%s (%s)", error.message, error.detail)
         self.remove(record.id)
         return ending
 
@@ -128,9 +148,7 @@ class Runner:
         callbacks: tuple[ProgressCallback, ...],
         folder: Path,
     ) -> Ending:
-        asked = record.asked
-        wish = Wish(asked.source, asked.kind, asked.name, asked.bitrate, asked.to)
-        job = plan(self._plugins, self._settings, self._bot_settings, wish)
+        job = plan(self._plugins, self._settings, self._bot_settings, _wish(record))
         result = run_job(job, cancel=run.cancel, callbacks=callbacks, resume_in=folder)
         return Ending(
             Outcome.DONE,
@@ -140,6 +158,11 @@ class Runner:
             duration=run.watch.duration,
             seconds=result.seconds,
         )
+
+
+def _wish(record: JobRecord) -> Wish:
+    asked = record.asked
+    return Wish(asked.source, asked.kind, asked.name, asked.bitrate, asked.to)
 
 
 class _every:  # noqa: N801  (a context manager, read as a word)

@@ -6,7 +6,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import discord
 from similubot_bot.bot import SimilubotBot
 from similubot_bot.health import HealthServer, Metrics
 from similubot_bot.settings import BotSettings
-from similubot_bot.store import Store
+from similubot_bot.store_thread import StoreThread
 from similubot_core import CommandContext, SimilubotError, UsageError
 from similubot_discord_sink import DiscordSettings, point_discord_at
 
@@ -41,9 +41,18 @@ class _Signals:
 
 
 async def serve(
-    context: CommandContext, settings: BotSettings, discord_settings: DiscordSettings
+    context: CommandContext,
+    settings: BotSettings,
+    discord_settings: DiscordSettings,
+    places: Sequence[str],
 ) -> int:
     """Run the bot until SIGTERM or SIGINT; returns the exit status 0.
+
+    Args:
+        context: Plugins and settings.
+        settings: The table [bot].
+        discord_settings: The table [discord], with a token.
+        places: What people may give as `to`.
 
     Raises:
         SimilubotError: The token or the intents are refused, another bot works in the folder, or
@@ -60,9 +69,9 @@ async def serve(
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
     point_discord_at(discord_settings.api_url, discord_settings.gateway_url)
     with _own_folder(settings.folder):
-        store = Store(settings.folder / "jobs.db")
+        store = StoreThread(settings.folder / "jobs.db")
         try:
-            await _serve(context, settings, discord_settings, store, signals)
+            await _serve(context, settings, discord_settings, places, store, signals)
         finally:
             store.close()
     return 0
@@ -72,7 +81,8 @@ async def _serve(
     context: CommandContext,
     settings: BotSettings,
     discord_settings: DiscordSettings,
-    store: Store,
+    places: Sequence[str],
+    store: StoreThread,
     signals: _Signals,
 ) -> None:
     metrics = Metrics()
@@ -80,6 +90,7 @@ async def _serve(
         context.plugins,
         context.settings,
         settings,
+        places,
         store,
         discord_settings.update_interval,
         metrics.ended,

@@ -33,6 +33,8 @@ class BotSettings:
         open_per_server: How many jobs of one server may wait or run.
         max_size: Bytes that a source may have at most.
         min_free_disk: Bytes that stay free on the disk of `data_folder`: below it nothing starts.
+        notify_after: Who has waited at least this many seconds gets a short message at the end that
+            mentions them, for an edit notifies nobody; 0 is always, ``inf`` never.
         cooldown: Seconds that a user waits from one request to the next; 0 is none.
         servers: The servers where the bot answers; empty is all.
         channels: The channels where it answers, with their threads; empty is all.
@@ -61,6 +63,7 @@ class BotSettings:
     open_per_server: _AtLeastOne = 50
     max_size: Annotated[int, Meta(ge=1)] = 2048 * MIB
     min_free_disk: Annotated[int, Meta(ge=0)] = 1024 * MIB
+    notify_after: Annotated[float, Meta(ge=0)] = 30.0
     cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     servers: _Ids = ()
     channels: _Ids = ()
@@ -71,6 +74,11 @@ class BotSettings:
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
     log_file: Path | None = None
     http_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+
+    @property
+    def shown_prefix(self) -> str:
+        """What a command begins with where people are told of it: "/" where they cannot type."""
+        return self.prefix if self.message_content else "/"
 
     @property
     def folder(self) -> Path:

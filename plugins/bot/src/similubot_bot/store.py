@@ -35,7 +35,8 @@ _COLUMNS = (
 
 
 class Store:
-    """The job list. It is used from one thread; every method is done when it returns.
+    """The job list. It is used from one thread (`StoreThread`'s); every method is done when it
+    returns, and each may wait for the disk.
 
     What was written survives a crash of the bot (``kill -9``) always, and a loss of power but for
     the last moments (``synchronous=NORMAL``); the list itself stays whole in any case. Sources are
@@ -56,7 +57,7 @@ class Store:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA busy_timeout = 2000")
+            self._db.execute("PRAGMA busy_timeout = 10000")
             self._db.execute("PRAGMA secure_delete = ON")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import shutil
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 from similubot_bot.accept import Wish
 from similubot_bot.answers import Answers, Send
@@ -18,7 +18,9 @@ from similubot_bot.queue import Caps, FairQueue, Ticket
 from similubot_bot.runner import Run, Runner
 from similubot_bot.settings import BotSettings
 from similubot_bot.store import Store
+from similubot_bot.store_thread import StoreThread
 from similubot_core import SimilubotError, UsageError, render
+from similubot_discord_sink import DiscordProgressUpdater
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Work:
     def __init__(
         self,
         settings: BotSettings,
-        store: Store,
+        store: StoreThread,
         runner: Runner,
         answers: Answers,
         on_end: Callable[[Ending], None],
@@ -55,9 +57,11 @@ class Work:
         self._answers = answers
         self._on_end = on_end
         caps = Caps(settings.jobs, settings.jobs_per_user, settings.jobs_per_server)
-        self._queue = FairQueue(caps, store.served())
+        self._queue = FairQueue(caps, store.do_now(Store.served))
+        self._adding = asyncio.Lock()
         self._open: dict[int, JobRecord] = {}
         self._runs: dict[int, Run] = {}
+        self._posting: dict[int, JobRecord | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = Places(self._show_place, lambda job: self._open[job].asked.channel)
         self._disk_timer: asyncio.TimerHandle | None = None
@@ -102,7 +106,6 @@ class Work:
         Raises:
             UsageError: It is not taken; says why.
         """
-        self._refuse_if_full(person)
         asked = Asked(
             person.user,
             person.server,
@@ -113,8 +116,10 @@ class Work:
             wish.bitrate,
             wish.to,
         )
-        record = self._store.add(asked)
-        self._open[record.id] = record
+        async with self._adding:  # so that several at once do not pass the caps together
+            self._refuse_if_full(person)
+            record = await self._store.do(Store.add, asked)
+            self._open[record.id] = record
         logger.info("Job %d: %s asked by user %d", record.id, wish.name, person.user)
         # A task of its own: it must go on when the one who asked is gone.
         await asyncio.shield(self._spawn(self._post(record, send), record.id))
@@ -131,10 +136,11 @@ class Work:
             self._end(record, Ending(Outcome.CANCELLED, "Cancelled before it began."))
         return True
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Take up what was there when the bot last ended. Call it once, logged in."""
-        found = self._store.unfinished()
-        self._runner.sweep({record.id for record in found if record.ending is None})
+        found = await self._store.do(Store.unfinished)
+        unfinished = {record.id for record in found if record.ending is None}
+        await asyncio.to_thread(self._runner.sweep, unfinished)
         for record in found:
             if record.ending is not None:
                 self._spawn(self._show_end(record), record.id)
@@ -145,7 +151,7 @@ class Work:
             else:
                 self._enqueue(record)
         if found:
-            logger.info("Went on with %d jobs of before", len(found))
+            logger.info("Jobs of before that are gone on with: %d", len(found))
         self._pump()
 
     async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
@@ -158,7 +164,7 @@ class Work:
         self.stopping = True
         self._places.close()
         if self._runs:
-            logger.info("Waiting up to %g s for %d running jobs", seconds, len(self._runs))
+            logger.info("Waiting up to %g s for the jobs that run: %d", seconds, len(self._runs))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     while self._runs and not hurry.is_set():
@@ -171,9 +177,10 @@ class Work:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def forget_old(self) -> None:
+    async def forget_old(self) -> None:
         """Remove what ended longer ago than the settings say from the job list."""
-        self._store.forget_before(time.time() - self._settings.keep_days * 86_400)
+        moment = time.time() - self._settings.keep_days * 86_400
+        await self._store.do(Store.forget_before, moment)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -201,18 +208,17 @@ class Work:
         return task
 
     async def _post(self, record: JobRecord, send: Send | None) -> None:
+        self._posting[record.id] = None
         place = self._queue.place_if_added(_ticket(record))
         message = await self._answers.post(record, place, send)
-        ended = record.id not in self._open  # cancelled meanwhile
-        if message is None:
-            if not ended:
-                self._end(record, Ending(Outcome.CANCELLED, "There was nowhere to answer."))
+        if message is not None:
+            await self._store.do(Store.set_message, record.id, message)
+        ended = self._posting.pop(record.id)
+        if ended is not None:
+            await self._show_end(dataclasses.replace(ended, message=message))
             return
-        self._store.set_message(record.id, message)
-        if ended:
-            stored = self._store.get(record.id)
-            if stored is not None:
-                await self._show_end(stored)
+        if message is None:
+            self._end(record, Ending(Outcome.CANCELLED, "There was nowhere to answer."))
             return
         record = dataclasses.replace(record, message=message)
         self._open[record.id] = record
@@ -251,44 +257,47 @@ class Work:
             sentence = "I broke down too often over this one, so I gave it up; try another file."
             self._end(record, Ending(Outcome.FAILED, sentence))
             return
-        try:
-            self._store.start(record.id)
-        except SimilubotError as error:  # the worst of it: after a crash it begins once more
-            logger.error("%s (%s)", error.message, error.detail)
         record = dataclasses.replace(record, starts=record.starts + 1, started=time.time())
         self._open[record.id] = record
         self._runs[record.id] = self._runner.prepare()
-        logger.info("Job %d begins (for the %d. time)", record.id, record.starts)
         self._spawn(self._run(record), record.id)
 
     async def _run(self, record: JobRecord) -> None:
         run = self._runs[record.id]
+        logger.info("Job %d begins (for the %d. time)", record.id, record.starts)
+        with _told_in_log():
+            await self._store.do(Store.start, record.id)
         await self._places.settled(record.id)
-        updater = self._answers.updater(record)
+        updater = self._answers.updater(record, self._runner.operations(record))
         self._runner.start(record, run, updater.create_callback())
         ending = await asyncio.shield(run.done)
         del self._runs[record.id]
         if ending is None:
             await self._answers.keep(record, updater)
             return
-        ended = self._note_end(record, ending)
+        ended = self._close(record, ending)
         self._pump()
-        await self._answers.end(ended, updater)
-        self._store.set_shown(ended.id)
+        await self._show_end(ended, updater)
 
     def _end(self, record: JobRecord, ending: Ending) -> None:
         """End a job that does not run."""
         self._places.drop(record.id)
-        ended = self._note_end(record, ending)
-        self._runner.remove(record.id)
-        self._spawn(self._show_end(ended), record.id)
+        ended = self._close(record, ending)
+        posting = record.id in self._posting
+        if posting:
+            self._posting[record.id] = ended  # shown once its message is sent
+        self._spawn(self._note_end(ended, ending, show=not posting), record.id)
         asyncio.get_running_loop().call_soon(self._pump)
 
-    def _note_end(self, record: JobRecord, ending: Ending) -> JobRecord:
-        try:
-            self._store.end(record.id, ending)
-        except SimilubotError as error:
-            logger.error("%s (%s)", error.message, error.detail)
+    async def _note_end(self, ended: JobRecord, ending: Ending, *, show: bool) -> None:
+        with _told_in_log():
+            await self._store.do(Store.end, ended.id, ending)
+        await asyncio.to_thread(self._runner.remove, ended.id)
+        if show:
+            await self._show_end(ended)
+
+    def _close(self, record: JobRecord, ending: Ending) -> JobRecord:
+        """A job is open no more; what became of it."""
         logger.info("Job %d: %s after %.1f s", record.id, ending.outcome.value, ending.seconds)
         ended = dataclasses.replace(record, ending=ending)
         self._queue.remove(record.id)
@@ -296,10 +305,16 @@ class Work:
         self._on_end(ending)
         return ended
 
-    async def _show_end(self, record: JobRecord) -> None:
+    async def _show_end(
+        self, record: JobRecord, updater: DiscordProgressUpdater | None = None
+    ) -> None:
         await self._places.settled(record.id)
-        await self._answers.end(record)
-        self._store.set_shown(record.id)
+        await self._answers.end(record, updater)
+        await self._store.do(Store.set_shown, record.id)
+        assert record.ending is not None
+        told = record.message is None or record.ending.outcome is Outcome.CANCELLED
+        if not told and time.time() - record.created >= self._settings.notify_after:
+            await self._answers.notify(record)
 
     async def _show_place(self, job: int, place: int) -> None:
         record = self._open.get(job)
@@ -310,6 +325,15 @@ class Work:
 def _ticket(record: JobRecord) -> Ticket:
     asked = record.asked
     return Ticket(record.id, asked.user, asked.server, again=record.starts > 0)
+
+
+@contextlib.contextmanager
+def _told_in_log() -> Iterator[None]:
+    """The job list cannot be written: the worst of it is that a crash has the job begin again."""
+    try:
+        yield
+    except SimilubotError as error:
+        logger.error("%s (%s)", error.message, error.detail)
 
 
 async def _of_job(job: int, work: Coroutine[None, None, None]) -> None:
