@@ -59,7 +59,8 @@ def run(bench: Bench, folder: Path) -> Report | str:
     file = folder / "report.json"
     file.unlink(missing_ok=True)
     argv = [sys.executable, str(HERE / bench.script), "--json", str(file), *bench.arguments.split()]
-    print(f"{bench.script} {bench.arguments} …", file=sys.stderr, flush=True)
+    print(f"{bench.script} {bench.arguments} …", end=" ", file=sys.stderr, flush=True)
+    began = time.monotonic()
     # Not in the checkout, where `python -c` would import the packages that lie there.
     process = subprocess.Popen(argv, cwd=folder, stdout=sys.stderr, start_new_session=True)
     try:
@@ -70,6 +71,7 @@ def run(bench: Bench, folder: Path) -> Report | str:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if status:
         return f"`{bench.script}` ended with exit status {status}; run it by itself to see why."
     return read(file)

@@ -42,16 +42,27 @@ def draw(plot: Plot, folder: Path) -> Path:
 def _scale(axes: Axes, plot: Plot) -> None:
     """Ticks where something was measured; both axes logarithmic when the plot asks for it."""
     measured = sorted({x for curve in plot.curves for x in curve.x})
+    heights = [y for curve in plot.curves for y in curve.y]
     if plot.log:
         # 0 has no logarithm: up to the smallest other figure the axis is linear.
         axes.set_xscale("symlog", linthresh=min(x for x in measured if x > 0))
+    if plot.log and max(heights) > 10 * min(heights) > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
     else:
-        axes.set_ylim(bottom=0)
-    axes.set_xticks(measured)
+        axes.set_ylim(0, 1.08 * max(heights))
+    axes.set_xticks(measured if plot.log else _apart(measured))
     axes.xaxis.set_major_formatter(FuncFormatter(_plain))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _apart(measured: list[float]) -> list[float]:
+    """Those whose labels do not run into the next larger one's."""
+    kept = measured[-1:]
+    for x in reversed(measured[:-1]):
+        if kept[-1] - x >= 0.04 * (measured[-1] - measured[0]):
+            kept.append(x)
+    return kept
 
 
 def _plain(value: float, position: int | None) -> str:

@@ -119,7 +119,6 @@ def measure(arguments: argparse.Namespace) -> Report:
                 "sinks",
                 "nanoseconds",
                 (Curve("tight loop", x, tuple(figures["ns"] for figures in many)),),
-                log=True,
             ),
             Plot(
                 "growth-sinks-cpu",
