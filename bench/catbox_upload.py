@@ -1,7 +1,6 @@
 """Uploads 1 GB over loopback with similubot-catbox, curl and what Python programs use.
 
-    pip install requests-toolbelt httpx
-    python bench/catbox_upload.py [--bytes N] [--rounds N]
+    make bench, or in its environment: python bench/catbox_upload.py [--bytes N] [--rounds N]
 
 All send to the same server, which is a process of its own and drops what it reads, and each runs in
 a fresh process. "work" is the upload alone, by each program's own clock; "process" has the start of

@@ -1,7 +1,6 @@
 """What reading a block of FFmpeg's -progress costs, beside ffmpeg-progress-yield.
 
-    pip install ffmpeg-progress-yield
-    python bench/ffmpeg_parse.py [--blocks N] [--rounds N]
+    make bench, or in its environment: python bench/ffmpeg_parse.py [--blocks N] [--rounds N]
 
 Both get the same lines, one by one, as they read them from a pipe: a header with the duration, then
 two blocks for each second of a run. Ours also computes sizes, bitrate and ETA, keeps the rules of

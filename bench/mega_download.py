@@ -1,7 +1,6 @@
 """Downloads over loopback with similubot-mega's embedded backend, async-mega-py and megajs.
 
-    pip install async-mega-py && npm install --prefix plugins/mega/tests/node
-    python bench/mega_download.py [--bytes N] [--limit BYTES_PER_SECOND] [--rounds N]
+    make bench, or in its environment: python bench/mega_download.py [--bytes N] [--limit BYTES_PER_SECOND] [--rounds N]
 
 All fetch the same encrypted file from the same loopback server, which is a process of its own, and
 each runs in a fresh process. "work" is the download alone, by each program's own clock; "process"
