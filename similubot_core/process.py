@@ -5,6 +5,7 @@ thread is left behind, and the child has a process group of its own, so that its
 """
 
 import codecs
+import contextlib
 import os
 import re
 import selectors
@@ -28,6 +29,9 @@ PIPE_BYTES = 2 * 1024 * 1024
 the most that a program without privileges can ask for)."""
 TAIL_CHARACTERS = 16_384
 LONGEST_LINE = 65_536
+LOWEST_PRIORITY = 19
+
+_gives_way_by = 0
 
 
 class ProgramMissing(StageError):  # noqa: N818
@@ -119,6 +123,24 @@ class _Stream:
         return self._tail.decode("utf-8", errors="replace")
 
 
+def let_children_give_way(niceness: int) -> None:
+    """Have the children that `run_process` starts from now on leave the processors to this process
+    and to others, as far as those want them. For a program with an event loop in it that has to
+    answer while children keep all processors busy; any thread.
+
+    Args:
+        niceness: 0 (they compete as equals, as they do without this call) to 19, added to this
+            process's own.
+
+    Raises:
+        ValueError: It is not within 0 and 19.
+    """
+    if not 0 <= niceness <= LOWEST_PRIORITY:
+        raise ValueError(f"niceness must be within 0 and {LOWEST_PRIORITY}")
+    global _gives_way_by
+    _gives_way_by = niceness
+
+
 def run_process(
     argv: Sequence[str | Path],
     *,
@@ -158,6 +180,7 @@ def run_process(
     """
     cancel.raise_if_cancelled()
     program = Path(argv[0]).name
+    on_terminal = _has_terminal()
     try:
         child = subprocess.Popen(
             [os.fspath(part) for part in argv],
@@ -166,13 +189,18 @@ def run_process(
             stderr=subprocess.PIPE,
             cwd=cwd,
             env=_without_secrets(os.environ) if env is None else dict(env),
-            start_new_session=True,
+            # A session of its own keeps a child from asking questions on a terminal. Where there is
+            # none, it stays in ours: Linux schedules each session apart (autogroups), so in another
+            # one it would get as much as all of us, however low its priority.
+            start_new_session=on_terminal,
+            process_group=None if on_terminal else 0,
             bufsize=0,
         )
     except (OSError, ValueError) as error:
         raise _not_started(program, cwd, error) from error
     stdout, stderr = _Stream(on_line, on_stdout), _Stream(on_line, on_stderr)
     try:
+        _lower_priority(child)
         _read(child, stdout, stderr, cancel, stall_timeout, time_limit, clock)
     except BaseException:
         stop_process(child)
@@ -182,6 +210,21 @@ def run_process(
             if pipe:
                 pipe.close()
     return ProcessResult(child.wait(), stdout.close(), stderr.close())
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _lower_priority(child: "subprocess.Popen[bytes]") -> None:
+    if _gives_way_by:
+        priority = min(LOWEST_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0) + _gives_way_by)
+        with contextlib.suppress(OSError):  # it has ended
+            os.setpriority(os.PRIO_PGRP, child.pid, priority)
 
 
 def _not_started(program: str, cwd: Path | None, error: OSError | ValueError) -> ProgramMissing:
@@ -248,7 +291,7 @@ def _read(
 
 
 def stop_process(child: "subprocess.Popen[bytes]", grace: float = GRACE_SECONDS) -> int:
-    """End a child that was started in a session of its own, with all its children, and wait for it.
+    """End a child that leads a process group of its own, with all its children, and wait for it.
 
     SIGTERM first; after `grace` seconds, or once the child itself has ended, SIGKILL for what is
     left of its group. A child that had ended before is left alone, and so is a daemon that it

@@ -1,7 +1,9 @@
 """Child processes, with real children: read to the end, stopped when asked, always waited for."""
 
 import os
+import pty
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from similubot_core.process import (
     ProcessResult,
     ProcessStalled,
     ProgramMissing,
+    let_children_give_way,
     run_process,
 )
 
@@ -428,6 +431,72 @@ def test_a_child_that_takes_longer_than_its_limit_is_stopped_even_if_it_talks() 
             child("import time\nwhile True: print('x', flush=True); time.sleep(0.01)"),
             cancel=CancelToken(), on_line=on_line, stall_timeout=60, time_limit=60, clock=clock,
         )  # fmt: skip
+
+
+PRIORITIES = """
+import os, sys, threading
+sys.stdin.read()
+def tell():
+    print(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+tell()
+thread = threading.Thread(target=tell); thread.start(); thread.join()
+print(os.getsid(0), os.getpgid(0) == os.getpid())
+"""
+
+
+@pytest.fixture
+def give_way() -> Iterator[None]:
+    let_children_give_way(7)
+    yield
+    let_children_give_way(0)
+
+
+@pytest.mark.usefixtures("give_way")
+def test_children_give_way_where_the_program_wants_it() -> None:
+    lines = run("import time; time.sleep(0.2)" + PRIORITIES).stdout_tail.splitlines()
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert lines[:2] == [str(min(19, mine + 7))] * 2, "its threads as well"
+
+
+def test_children_are_equals_otherwise() -> None:
+    lines = run(PRIORITIES).stdout_tail.splitlines()
+    assert lines[:2] == [str(os.getpriority(os.PRIO_PROCESS, 0))] * 2
+
+
+@pytest.mark.parametrize("niceness", [-1, 20])
+def test_children_cannot_be_preferred(niceness: int) -> None:
+    with pytest.raises(ValueError, match="within 0 and 19"):
+        let_children_give_way(niceness)
+
+
+RUNS_A_CHILD = f"""
+import os, sys
+from similubot_core import CancelToken
+from similubot_core.process import run_process
+ended = run_process([sys.executable, "-c", {PRIORITIES!r}], cancel=CancelToken())
+print(os.getsid(0), ended.stdout_tail.split()[2:])
+"""
+
+
+def test_without_a_terminal_a_child_stays_in_the_session_so_that_its_priority_counts() -> None:
+    ended = subprocess.run(
+        child(RUNS_A_CHILD), start_new_session=True, capture_output=True, text=True, check=True
+    )
+    session, _, rest = ended.stdout.strip().partition(" ")
+    assert rest == str([session, "True"])
+
+
+def test_on_a_terminal_a_child_has_a_session_of_its_own_and_cannot_ask_there() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, child(RUNS_A_CHILD))
+    text = os.read(terminal, 1000)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
+    session, _, rest = text.decode().strip().partition(" ")
+    assert session == str(pid)
+    assert rest.endswith(", 'True']")
+    assert session not in rest
 
 
 def test_a_child_does_not_inherit_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
