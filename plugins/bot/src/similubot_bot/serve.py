@@ -18,12 +18,14 @@ from similubot_bot.health import HealthServer, Metrics
 from similubot_bot.settings import BotSettings
 from similubot_bot.store_thread import StoreThread
 from similubot_core import CommandContext, SimilubotError, UsageError
+from similubot_core.process import let_children_give_way
 from similubot_discord_sink import DiscordSettings, point_discord_at
 
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 2.0, 60.0
 CLOSE_SECONDS = 5.0
+CHILDREN_GIVE_WAY = 10
 
 
 class _Signals:
@@ -63,6 +65,9 @@ async def serve(
     # vfork holds Python's lock until the child runs, and with it the event loop: 0.2 s and more
     # on a busy machine. The name is the one that Python's own documentation gives for this.
     vars(subprocess)["_USE_VFORK"] = False
+    # FFmpeg takes all processors there are, and the event loop waits for them behind it. The jobs'
+    # threads stay equals of the loop: one that holds Python's lock must not wait long for its turn.
+    let_children_give_way(CHILDREN_GIVE_WAY)
     # Each time the event loop waits for that lock behind a job's threads, it waits this long.
     sys.setswitchinterval(0.001)
     # Its warnings are about packages for speaking, which this bot does not do.
