@@ -1,5 +1,7 @@
 """The main job, typed or as a slash command, with nothing mocked between."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +122,29 @@ def test_the_stages_to_come_are_shown_from_the_start(
     lines = description(answers(bot)[0]).splitlines()
     assert lines[0].endswith("**MEGA Download**")
     assert lines[-2:] == ["▫️ Audio Conversion", "▫️ Catbox Upload"]
+
+
+def test_the_programs_of_a_job_give_way_to_the_event_loop(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("long.wav", make_sound(120))
+    bot.discord.type_message(f"!convert {link}")
+    assert bot.process is not None
+    pid = bot.process.pid
+    own = os.getpriority(os.PRIO_PROCESS, pid)
+    wait_until(lambda: own + 10 in priorities_below(pid))
+    final_answer(bot)
+
+
+def priorities_below(pid: int) -> list[int]:
+    """The priorities of a process's children."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                found.append(os.getpriority(os.PRIO_PROCESS, int(child)))
+    return found
 
 
 def test_who_has_waited_is_notified_by_a_message_of_its_own(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .conftest import (
+    POSTS,
     BotProcess,
     answers,
     description,
@@ -101,6 +102,17 @@ def test_a_stopping_bot_takes_nothing_new(bot: BotProcess, make_sound: MakeSound
     assert "I am being restarted; ask again in a minute." in plain_answer(bot, count=2)
     bot.process.terminate()  # the second time: do not wait for the job
     assert bot.process.wait(20) == 0
+
+
+def test_commands_under_way_at_the_stop_leave_no_error_in_the_log(bot: BotProcess) -> None:
+    bot.discord.set_limit(POSTS, 1, 5.0)  # the second answer waits for Discord's limit
+    bot.start()
+    bot.discord.type_message("!cancel")
+    bot.discord.type_message("!cancel")
+    plain_answer(bot, count=2)
+    assert bot.terminate() == 0
+    assert "ERROR" not in bot.log_text()
+    assert "Warning" not in bot.log_text()
 
 
 def test_an_end_that_could_not_be_shown_is_shown_after_the_restart(

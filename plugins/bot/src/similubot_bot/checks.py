@@ -14,7 +14,8 @@ The bot needs a token. Three steps to get one:
   1. Open https://discord.com/developers/applications, press "New Application", and give it a name.
   2. On its page "Bot": press "Reset Token" and copy the token; switch on "Message Content Intent".
   3. On its page "OAuth2": tick "bot" and "applications.commands", below them "Send Messages",
-     "Embed Links" and "Read Message History"; open the address shown there, and choose your server.
+     "Send Messages in Threads", "Embed Links" and "Read Message History"; open the address shown
+     there, and choose your server.
 Then start it with the token in the environment:
   SIMILUBOT_DISCORD_TOKEN=… similubot bot
 or put it into similubot.toml, readable for nobody else:
