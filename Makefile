@@ -80,5 +80,5 @@ $(BENCH)/.peers: bench/requirements.txt constraints.txt
 	@touch $@
 
 $(BENCH)/.ours: $(BENCH)/.peers $(SOURCES) $(DESCRIPTIONS)
-	$(BENCH)/bin/python -m $(INSTALL) $(PACKAGES)
+	$(BENCH)/bin/python -m $(INSTALL) --no-build-isolation $(PACKAGES)
 	@touch $@

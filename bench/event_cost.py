@@ -25,7 +25,7 @@ from harness import answer_of, peak_memory
 from report import Goal, Report, Table, tell
 
 TOTAL = 10**12
-SECONDS = 0.25
+SECONDS = 0.2
 """How long each loop of a case runs."""
 SINKS = ("json", "lines", "terminal")
 

@@ -82,6 +82,7 @@ def measure(arguments: argparse.Namespace) -> Report:
             },
             rounds,
             clear,
+            warm_up=False,
         )
     return Report(
         "Conversion",

@@ -38,13 +38,16 @@ def run_interleaved(
     commands: Mapping[str, Sequence[str]],
     rounds: int,
     after_each: Callable[[str], object] = lambda name: None,
+    *,
+    warm_up: bool = True,
 ) -> dict[str, list[Run]]:
     """Run every command once a round, in turn, so that all see the same state of the machine.
 
-    A warm-up round comes first and does not count. A command that fails ends it all.
+    A warm-up round comes first and does not count, unless the commands run so long that what it
+    warms is no part of the figures. A command that fails ends it all.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         for name, argv in commands.items():
             run = _run(argv)
             after_each(name)

@@ -26,7 +26,7 @@ def about_the_machine(requirements: Path) -> str:
     )
     pinned = (line.partition("==")[0] for line in requirements.read_text().splitlines())
     peers = tuple((name, version(name)) for name in pinned if name and not name.startswith("#"))
-    tables = Table("", ("Machine", ""), machine), Table("", ("Peer", "Version"), peers)
+    tables = Table("", ("Machine", ""), machine), Table("", ("Installed beside ours", "Version"), peers)
     return "\n\n".join(("## The machine", *map(table_as_markdown, tables))) + "\n"
 
 

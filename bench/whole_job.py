@@ -141,7 +141,7 @@ def measure_on_line(
                 *("sh", "-c", SCRIPT, "sh", sys.executable, DOWNLOAD, mega.url, link),
                 *(str(ffmpeg), catbox.catbox_url, str(typed)),
             ]
-        runs = run_interleaved(commands, rounds, check_and_clear)
+        runs = run_interleaved(commands, rounds, check_and_clear, warm_up=False)
     return {name: {who: runs[f"{who}: {name}"] for who in (OURS, TYPED)} for name in media}
 
 
@@ -208,7 +208,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         f"by async-mega-py, FFmpeg {version}, curl -F. Both sources play {duration(seconds)}: "
         f"{sizes}; both make AAC at {BITRATE} kb/s. Every result is looked at in the loopback "
         "Catbox's folder. The limit holds for all connections of a server together. Medians of "
-        f"{arguments.rounds} interleaved rounds after one that does not count; ratios are medians "
+        f"{arguments.rounds} interleaved rounds; ratios are medians "
         "of those within rounds. Each process is timed as a whole with its children; memory is "
         "the largest of them. Async-mega-py's own command line knows no other server, so its "
         "client is started from a few lines of Python, which takes less time. Megatools is not "
