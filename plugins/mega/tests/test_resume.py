@@ -189,7 +189,7 @@ def keep_all(part: PartFile) -> None:
     for number, (start, end) in enumerate(chunk_ranges(REMOTE.size)):
         buffer = bytearray(BUFFER)
         buffer[: end - start] = PLAIN[start:end]
-        mac = chunk_mac(REMOTE.key, buffer, end - start, bytearray(BUFFER))
+        mac = chunk_mac(REMOTE.key, buffer, end - start)
         part.keep(number, buffer, end - start, mac)
 
 
@@ -229,5 +229,5 @@ def test_whatever_the_list_holds_only_right_bytes_count_as_here(
             if number not in missing:
                 buffer = bytearray(BUFFER)
                 buffer[: end - start] = PLAIN[start:end]
-                mac = chunk_mac(REMOTE.key, buffer, end - start, bytearray(BUFFER))
+                mac = chunk_mac(REMOTE.key, buffer, end - start)
                 assert part.macs[number * BLOCK : (number + 1) * BLOCK] == mac

@@ -20,6 +20,7 @@ _STEP = 128 * 1024
 _GROWING = 8  # chunks that grow from 128 KiB to 1 MiB; all later ones have 1 MiB
 _GROWN_END = _STEP * _GROWING * (_GROWING + 1) // 2
 LARGEST_CHUNK = MIB
+_MAC_STEP = 65_536
 BLOCK = 16
 _ZERO = bytes(BLOCK)
 
@@ -108,21 +109,22 @@ def decryptor_at(key: FileKey, offset: int) -> CipherContext:
     return Cipher(AES(key.aes), modes.CTR(counter)).decryptor()
 
 
-def chunk_mac(key: FileKey, plain: bytearray, length: int, scratch: bytearray) -> bytes:
+def chunk_mac(key: FileKey, plain: bytearray, length: int) -> bytes:
     """The MAC of a decrypted chunk, 16 bytes.
 
     Args:
         key: The file's key.
         plain: Begins with the chunk; what follows it is overwritten by up to 15 zeros.
         length: Bytes of the chunk, 1 or more.
-        scratch: As long as `plain`; takes what the reckoning discards.
     """
     padded = length + (-length % BLOCK)
     plain[length:padded] = bytes(padded - length)
     cbc = Cipher(AES(key.aes), modes.CBC(key.nonce + key.nonce)).encryptor()
+    scratch = bytearray(_MAC_STEP + BLOCK)  # takes what the reckoning discards
     with memoryview(plain) as chunk:
-        cbc.update_into(chunk[:padded], scratch)
-    return bytes(scratch[padded - BLOCK : padded])
+        for start in range(0, padded, _MAC_STEP):
+            written = cbc.update_into(chunk[start : min(start + _MAC_STEP, padded)], scratch)
+    return bytes(scratch[written - BLOCK : written])
 
 
 def meta_mac(key: FileKey, chunk_macs: bytes | bytearray) -> bytes:

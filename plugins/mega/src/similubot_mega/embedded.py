@@ -55,7 +55,7 @@ class _Stopped(Exception):  # noqa: N818
 class EmbeddedDownload:
     """Fetches one file; `run` does it once.
 
-    Memory is bounded by about 2.5 MiB for each connection, whatever the file's size. Bytes that
+    Memory is bounded by about 1.5 MiB for each connection, whatever the file's size. Bytes that
     have arrived are not asked for again when a connection breaks, nor chunks that an earlier run
     left whole.
 
@@ -200,9 +200,9 @@ class EmbeddedDownload:
 
     def _work(self, plan: Plan) -> None:
         try:
-            plain, scratch = bytearray(BUFFER), bytearray(BUFFER)
+            plain = bytearray(BUFFER)
             while (run := plan.take()) is not None:
-                self._fetch(*run, plain, scratch)
+                self._fetch(*run, plain)
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001  (the main thread raises it)
@@ -221,7 +221,7 @@ class EmbeddedDownload:
         self._stop.set()
         self._wake.set()
 
-    def _fetch(self, chunk: int, end: int, plain: bytearray, scratch: bytearray) -> None:
+    def _fetch(self, chunk: int, end: int, plain: bytearray) -> None:
         """Fetch the chunks from `chunk` up to `end`, over as many connections as it takes."""
         got = failures = 0
         decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
@@ -244,7 +244,7 @@ class EmbeddedDownload:
                             got += len(piece)
                             received += len(piece)
                             self._count(len(piece))
-                        self._keep(chunk, length, plain, scratch)
+                        self._keep(chunk, length, plain)
                         chunk, got = chunk + 1, 0
                         decryptor = decryptor_at(self._remote.key, chunk_start(chunk))
             except BAD_ADDRESS:
@@ -313,9 +313,9 @@ class EmbeddedDownload:
             if not self._repairing:
                 self._received += received
 
-    def _keep(self, chunk: int, length: int, plain: bytearray, scratch: bytearray) -> None:
+    def _keep(self, chunk: int, length: int, plain: bytearray) -> None:
         """Write a chunk that is whole, with its MAC."""
-        mac = chunk_mac(self._remote.key, plain, length, scratch)
+        mac = chunk_mac(self._remote.key, plain, length)
         if self._repairing and self._part.macs[chunk * BLOCK : (chunk + 1) * BLOCK] == mac:
             return
         try:

@@ -86,7 +86,7 @@ class PartFile:
         known = os.pread(self._list, expected, 0)
         here = 0
         if known[:_DIGEST] == _digest(self._remote):
-            plain, scratch = bytearray(BUFFER), bytearray(BUFFER)
+            plain = bytearray(BUFFER)
             for chunk in range(self._count):
                 record = known[_DIGEST + _RECORD * chunk :][:_RECORD]
                 if len(record) == _RECORD and record[0]:
@@ -95,7 +95,7 @@ class PartFile:
                     with memoryview(plain) as view:
                         got = os.preadv(self._data, [view[:length]], self._start(chunk))
                     # After a power failure the list can be ahead of the bytes.
-                    mac = chunk_mac(self._remote.key, plain, length, scratch)
+                    mac = chunk_mac(self._remote.key, plain, length)
                     if got == length and mac == record[1:]:
                         self._note(chunk, mac)
                         here += length
