@@ -8,6 +8,7 @@ from similubot_core import CancelToken, ConversionRequest, StageError
 from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments
 from similubot_ffmpeg.faults import broken_result, damaged, disk_is_full, failed, no_sound
+from similubot_ffmpeg.mp4 import read_sound
 from similubot_ffmpeg.ogg import ogg_is_cut
 from similubot_ffmpeg.parts import cut, encode_parts, how_many
 from similubot_ffmpeg.plan import Plan, choose
@@ -218,15 +219,15 @@ class Conversion:
         """Raise unless the result is an AAC track of the length that FFmpeg said it wrote."""
         said = run.out_time or 0.0
         try:
-            info = probe(self.ffmpeg, result, "The result", self.cancel)
-        except StageError as error:
-            raise broken_result(self.name, "it cannot be read", run) from error
-        if info.audio is None or info.audio.codec != "aac" or info.duration is None:
+            sound = read_sound(result)
+        except (OSError, ValueError) as error:
+            raise broken_result(self.name, f"{error}", run) from error
+        if sound.codec != "mp4a":
             raise broken_result(self.name, "it has no AAC track", run)
-        # Sound that begins after the picture begins late in the result, which FFmpeg 4.2.2, 7.0.2
-        # and 9.0.2 do not count as its duration, while 5.1.9 does.
-        plays = info.duration + max(0.0, info.start)
-        if min(abs(plays - said), abs(info.duration - said)) > tolerance(said):
+        # Sound that begins after the picture begins late in the result. FFmpeg 4.2.2, 7.0.2 and
+        # 9.0.2 do not count that as what they wrote, while 5.1.9 does.
+        plays = sound.seconds + sound.start
+        if min(abs(plays - said), abs(sound.seconds - said)) > tolerance(said):
             raise broken_result(self.name, f"it plays {duration(plays)}, not {duration(said)}", run)
 
 
