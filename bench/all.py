@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drawing import draw
-from machine import about_the_machine
+from machine import about_the_machine, others_use
 from report import GOALS_COLUMNS, Report, Table, as_markdown, read, table_as_markdown
 
 HERE = Path(__file__).parent
@@ -35,21 +35,21 @@ class Bench:
 
 
 BENCHES = (
-    Bench("event_cost.py", "--rounds 3"),
-    Bench("parse_cost.py", "--rounds 3"),
+    Bench("event_cost.py", "--rounds 5"),
+    Bench("parse_cost.py"),
     Bench("ffmpeg_parse.py", "--rounds 3"),
     Bench("mega_download.py", "--bytes 300000000 --rounds 5 --without-megajs"),
-    Bench("mega_download.py", "--bytes 60000000 --limit 10000000 --rounds 1"),
-    Bench("catbox_upload.py", "--bytes 500000000 --rounds 3"),
+    Bench("mega_download.py", "--bytes 100000000 --limit 10000000 --rounds 1"),
+    Bench("catbox_upload.py", "--bytes 400000000 --rounds 3"),
     Bench("whole_job.py"),
-    Bench("ffmpeg_convert.py", "--seconds 750 --rounds 2"),
+    Bench("ffmpeg_convert.py", "--seconds 600 --rounds 2"),
     Bench("ffmpeg_eta.py", "--seconds 400 --rounds 1"),
     Bench("discord_sink.py", "--seconds 2"),
-    Bench("startup.py", "--rounds 12"),
-    Bench("growth_transfers.py"),
+    Bench("startup.py", "--rounds 8"),
+    Bench("growth_transfers.py", "--rounds 2"),
     Bench("growth_jobs.py"),
-    Bench("growth_sinks.py"),
-    Bench("growth_plugins.py"),
+    Bench("growth_sinks.py", "--seconds 1"),
+    Bench("growth_plugins.py", "--rounds 12"),
 )
 
 
@@ -76,7 +76,7 @@ def run(bench: Bench, folder: Path) -> Report | str:
     return read(file)
 
 
-def results(reports: list[Report], failures: list[str], seconds: float) -> str:
+def results(reports: list[Report], failures: list[str], seconds: float, others: float) -> str:
     """The whole of RESULTS.md."""
     cells = tuple(goal.cells for report in reports for goal in report.goals)
     missed = sum(not goal.reached for report in reports for goal in report.goals)
@@ -88,7 +88,7 @@ def results(reports: list[Report], failures: list[str], seconds: float) -> str:
         table_as_markdown(Table("", GOALS_COLUMNS, cells)) + "\n",
         f"{len(cells) - missed} of {len(cells)} goals are reached.\n",
         *(f"**Failed:** {failure}\n" for failure in failures),
-        about_the_machine(HERE / "requirements.txt"),
+        about_the_machine(HERE / "requirements.txt", others),
         *(as_markdown(report, PLOTS.name) for report in reports),
     ]
     return "\n".join(parts)
@@ -96,7 +96,7 @@ def results(reports: list[Report], failures: list[str], seconds: float) -> str:
 
 def main(names: list[str]) -> int:
     """Run them; 1 when one failed."""
-    began = time.monotonic()
+    began, before = time.monotonic(), others_use()
     reports, failures = [], []
     with tempfile.TemporaryDirectory(prefix="similubot-bench-") as folder:
         for bench in BENCHES:
@@ -108,7 +108,8 @@ def main(names: list[str]) -> int:
             else:
                 print(found, file=sys.stderr)
                 failures.append(found)
-    text = results(reports, failures, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    text = results(reports, failures, seconds, (others_use() - before) / seconds)
     if names:
         print(text)
     else:

@@ -134,8 +134,7 @@ async def jobs_load(ask: dict[str, Any]) -> dict[str, Any]:
     def work(callback: Callable[[Any], None], length: float) -> float:
         for stage in stages:
             tracker = Counter(stage)
-            if ask["with_us"]:
-                tracker.add_callback(callback)
+            tracker.add_callback(callback)
             with tracker:
                 for step in range(int(length * 20)):
                     tracker.update(percentage=100 * step / (length * 20))
@@ -157,8 +156,7 @@ async def jobs_load(ask: dict[str, Any]) -> dict[str, Any]:
         await asyncio.to_thread(thread.start)  # not one long step of the loop that is measured
     while any(thread.is_alive() for thread in threads):
         await asyncio.sleep(0.05)
-    if ask["with_us"]:
-        await asyncio.gather(*(updater.aclose(60) for updater in updaters))
+    await asyncio.gather(*(updater.aclose(60) for updater in updaters))
     loop_times = watch.stop()
     await client.close()
     return {"ended": results} | loop_times

@@ -72,7 +72,8 @@ def measure_threads(server: Any, seconds: float) -> list[dict[str, Any]]:
             ask = {"rate": 625, "seconds": seconds, "interval": interval, "with_us": with_us}
             answer = run_load(server, "threads", [channel], **ask)
             row: dict[str, Any] = {
-                "case": f"interval {interval:g} s" + ("" if with_us else ", without the sink")
+                "case": f"interval {interval:g} s" + ("" if with_us else ", without the sink"),
+                "roomy": interval >= 1,
             }
             row |= {k: v for k, v in answer.items() if k not in ("message", "ended")}
             if with_us:
@@ -84,22 +85,18 @@ def measure_threads(server: Any, seconds: float) -> list[dict[str, Any]]:
 
 
 def measure_jobs(server: Any) -> list[dict[str, Any]]:
-    rows = []
-    for with_us in (False, True):
-        channels = [server.add_channel(f"jobs-{with_us}-{n}") for n in range(10)]
-        ids = {channel.id for channel in channels}
-        answer = run_load(server, "jobs", channels, interval=5.0, with_us=with_us)
-        row: dict[str, Any] = {"case": "interval 5 s" if with_us else "without the sink"}
-        row |= {k: v for k, v in answer.items() if k != "ended"}
-        if with_us:
-            messages = [m for m in server.messages() if m.channel_id in ids]
-            row |= tally(server, messages)
-            row["final_after_s"] = [
-                message.edits[-1].at - answer["ended"][str(number)]
-                for number, message in enumerate(messages)
-            ]
-        rows.append(row)
-    return rows
+    channels = [server.add_channel(f"jobs-{number}") for number in range(10)]
+    ids = {channel.id for channel in channels}
+    answer = run_load(server, "jobs", channels, interval=5.0)
+    messages = [message for message in server.messages() if message.channel_id in ids]
+    row: dict[str, Any] = {"case": "interval 5 s"}
+    row |= {key: value for key, value in answer.items() if key != "ended"}
+    row |= tally(server, messages)
+    row["final_after_s"] = [
+        message.edits[-1].at - answer["ended"][str(number)]
+        for number, message in enumerate(messages)
+    ]
+    return [row]
 
 
 def measure_peers(server: Any) -> list[dict[str, Any]]:
@@ -182,14 +179,15 @@ def goals_of(found: dict[str, list[dict[str, Any]]]) -> list[Goal]:
             0,
         ),
     ]
-    # Of 50 jobs in 10 channels some end when the channel's bucket is empty.
-    roomy = [row for name in ("peers", "threads") for row in ours.get(name, ())]
+    # With 50 jobs in 10 channels, or edits twice a second, the channel's bucket may be empty.
+    roomy = [*ours.get("peers", ()), *(row for row in ours.get("threads", ()) if row["roomy"])]
     if roomy:
         latest = max(after for row in roomy for after in row["final_after_s"])
         goals.append(Goal("Discord: one message's final state is shown after, s", latest, 1))
     if "jobs" in ours:
-        late = max(row["loop_late_ms"]["max"] for row in ours["jobs"])
-        goals.append(Goal("Discord: 50 jobs make the event loop late by at most, ms", late, 50))
+        # How late the loop is depends on all that the machine does; how long it computes, on us.
+        busy = max(row["loop_busy_ms"]["max"] for row in ours["jobs"])
+        goals.append(Goal("Discord: with 50 jobs, the event loop's longest step, ms", busy, 50))
     if "threads" in ours:
         cost = max(row["callback_us"]["median"] for row in ours["threads"])
         goals.append(Goal("Discord: an update's median with 8 threads, µs", cost, 1.5))
@@ -226,8 +224,8 @@ def measure(arguments: argparse.Namespace) -> Report:
         "each load is a process with the real discord.py client, tqdm.contrib.discord has its "
         "address changed and nothing else. Seconds are from the end of the work to the edit that "
         "shows it. The callback is what an update costs the thread that calls it; how late the "
-        "event loop wakes a 5 ms sleeper, and how long it was busy between, are said with the "
-        "sink and without. Three figures are median, 99th percentile and the greatest.",
+        "event loop wakes a 5 ms sleeper, and how long it was busy between, are for 8 threads "
+        "said without the sink too. Three figures are median, 99th percentile and the greatest.",
         (),
         tuple(table(TITLES[name], rows) for name, rows in found.items()),
         goals=tuple(goals_of(found)),

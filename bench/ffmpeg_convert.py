@@ -15,11 +15,11 @@ import tempfile
 from pathlib import Path
 
 from harness import comparison, ratio, run_interleaved, work
+from long_sound import make_long_sound
 from report import Goal, Report, tell
 from similubot_ffmpeg import FFmpegSettings
 from similubot_ffmpeg.arguments import convert
 from similubot_ffmpeg.program import Program, find_program, version_of
-from similubot_testkit.media import make_sound
 
 PROGRAM = """
 import sys, time
@@ -52,8 +52,10 @@ def measure(arguments: argparse.Namespace) -> Report:
     seconds, rounds = arguments.seconds, arguments.rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        mp3 = make_sound(folder / "hour.mp3", seconds, ffmpeg, "-c:a", "libmp3lame", "-b:a", "192k")
-        aac = make_sound(folder / "hour.m4a", seconds, ffmpeg, "-c:a", "aac", "-b:a", "128k")
+        mp3 = make_long_sound(
+            folder / "hour.mp3", seconds, ffmpeg, "-c:a", "libmp3lame", "-b:a", "192k"
+        )
+        aac = make_long_sound(folder / "hour.m4a", seconds, ffmpeg, "-c:a", "aac", "-b:a", "128k")
         results = folder / "results"
         results.mkdir()
 

@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from long_sound import make_long_sound
 from report import Report, Table, tell
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import find_program
-from similubot_testkit.media import make_sound
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     ffmpeg = arguments.ffmpeg or find_program(FFmpegSettings()).path
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = make_sound(folder / "a.flac", arguments.seconds, ffmpeg)
+        source = make_long_sound(folder / "a.flac", arguments.seconds, ffmpeg)
         found = [
             (threads, convert(ffmpeg, source, threads, folder))
             for _ in range(arguments.rounds)

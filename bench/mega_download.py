@@ -171,7 +171,8 @@ def measure(arguments: argparse.Namespace) -> Report:
 
         with serving(source, arguments.limit) as (url, link):
             clients = commands(url, link, folder, megajs=not arguments.without_megajs)
-            runs = run_interleaved(clients, arguments.rounds, check_and_remove)
+            warm_up = not arguments.limit
+            runs = run_interleaved(clients, arguments.rounds, check_and_remove, warm_up=warm_up)
     return report_of(runs, arguments.bytes, arguments.limit)
 
 
