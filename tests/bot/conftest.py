@@ -212,8 +212,9 @@ def is_final(message: Message) -> bool:
 
 def answers(bot: BotProcess) -> list[Message]:
     """The bot's messages, but for those that only notify somebody of another one's end."""
-    told = {notice.id for notice in notices(bot)}
-    return [m for m in bot.discord.messages(author=bot.discord.bot) if m.id not in told]
+    found = bot.discord.messages(author=bot.discord.bot)
+    own = {message.id for message in found}
+    return [message for message in found if message.reply_to not in own]
 
 
 def notices(bot: BotProcess) -> list[Message]:

@@ -50,9 +50,10 @@ def test_ten_kills_lose_nothing_and_leave_nothing(
         bot.kill()
         bot.start(ready=False)
     kills = time.monotonic() - began
+    wait_until(lambda: bot.log_text().count("logging in") == ROUNDS + 1)
     wait_until_final(bot, 300)
 
-    assert len(answers(bot)) == 20
+    assert len(answers(bot)) == 20, [(m.id, title(m), m.content) for m in answers(bot)]
     assert {title(message) for message in answers(bot)} == {"✅ Conversion Complete"}
     for message in answers(bot):
         assert_ends_once(message)
