@@ -21,7 +21,7 @@ def report(bot: BotProcess, what: str) -> None:
 
 def works(bot: BotProcess, make_sound: MakeSound) -> None:
     before = len(answers(bot))
-    bot.discord.wait(lambda: bot.discord.sessions == 1, 90)
+    bot.discord.wait(lambda: bot.discord.sessions == 1, 150)  # discord.py waits longer each time
     link = bot.mega.add_file("after.wav", make_sound(1))
     bot.discord.type_message(f"!convert {link}")
     assert title(final_answer(bot, count=before + 1)) == "✅ Conversion Complete"

@@ -83,6 +83,7 @@ class SimilubotBot(commands.Bot):
         answers = Answers(self, update_interval)
         self.work = Work(settings, store, runner, answers, on_end or (lambda ending: None))
         self._background: list[asyncio.Task[None]] = []
+        self._planning = asyncio.Lock()
         self._was_ready = False
 
     # -- life -------------------------------------------------------------------------------
@@ -193,7 +194,9 @@ class SimilubotBot(commands.Bot):
             to=to,
         )
         # Importing a plugin's stages can take longer than the event loop may be held up.
-        await asyncio.to_thread(plan, self.plugins, self.core_settings, self.settings, wish)
+        # One at a time: many at once would hold Python's lock, and wake up together.
+        async with self._planning:
+            await asyncio.to_thread(plan, self.plugins, self.core_settings, self.settings, wish)
         await self.work.submit(wish, person, channel, send)
 
     def cancel(self, person: Person, job: int) -> None:

@@ -56,6 +56,10 @@ class Metrics:
             registry=self.registry,
         )
         self._worst = self._gauge("similubot_loop_late_worst_seconds", "The worst of the above")
+        self._busiest = self._gauge(
+            "similubot_loop_busy_worst_seconds",
+            "The most of a lateness that the loop's own work is",
+        )
 
     def ended(self, ending: Ending) -> None:
         """Count a job that ended."""
@@ -70,6 +74,7 @@ class Metrics:
     def watch(self, bot: SimilubotBot) -> None:
         """Have the gauges ask this bot whenever somebody looks."""
         self._worst.set_function(lambda: bot.loop_watch.worst)
+        self._busiest.set_function(lambda: bot.loop_watch.busiest)
         running = self._gauge("similubot_jobs_running", "Jobs that run")
         running.set_function(lambda: len(bot.work.running))
         waiting = self._gauge("similubot_jobs_waiting", "Jobs that wait")

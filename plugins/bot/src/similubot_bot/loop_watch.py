@@ -15,12 +15,19 @@ class LoopWatch:
 
     Args:
         on_sample: Told of each lateness, in seconds.
+
+    Attributes:
+        worst: The longest lateness since the start, in seconds.
+        busiest: The most processor seconds that the loop's thread itself took from one waking to
+            the next: a lateness beyond it is others' doing (other threads, or a busy machine).
+        late: How often it was late by over `LATE_SECONDS`.
     """
 
     def __init__(self, on_sample: Callable[[float], None] | None = None) -> None:
         self._on_sample = on_sample
         self._recent: deque[float] = deque(maxlen=KEPT)
         self.worst = 0.0
+        self.busiest = 0.0
         self.late = 0
 
     @property
@@ -31,11 +38,12 @@ class LoopWatch:
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
-            due = time.perf_counter() + STEP_SECONDS
+            due, computed = time.perf_counter() + STEP_SECONDS, time.thread_time()
             await asyncio.sleep(STEP_SECONDS)
             late = max(0.0, time.perf_counter() - due)
             self._recent.append(late)
             self.worst = max(self.worst, late)
+            self.busiest = max(self.busiest, time.thread_time() - computed)
             self.late += late > LATE_SECONDS
             if self._on_sample is not None:
                 self._on_sample(late)
