@@ -74,6 +74,19 @@ def test_what_has_come_is_not_fetched_again(
     assert server.counters.bytes_served - before < len(CONTENT) // 2 + 3 * MIB
 
 
+def test_a_cancel_is_not_logged_as_a_broken_connection(
+    server: LoopbackMega,
+    make_downloader: Make,
+    link: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server.limit = 4 * MIB
+    with caplog.at_level("INFO", "similubot_mega"):
+        interrupt(make_downloader(connections=3), link, tmp_path, MIB)
+    assert caplog.messages == []
+
+
 def test_the_progress_begins_where_it_was(
     interrupted: tuple[MegaDownloader, Path], link: str
 ) -> None:

@@ -256,6 +256,8 @@ class EmbeddedDownload:
                 failure = error
             else:
                 return
+            if self._stop.is_set() or self._cancel.cancelled:  # it broke because we cut it
+                raise _Stopped
             failures = 1 if received else failures + 1
             self._trouble = failure.reason
             wait = max(self._waits.after(failures), failure.wait)
