@@ -30,6 +30,7 @@ def serving(
     *,
     generate: Sequence[int] = (),
     bytes_per_second: int | None = None,
+    limit: int | None = None,
 ) -> Iterator[Mega]:
     """Run it for the time of a with block.
 
@@ -37,12 +38,15 @@ def serving(
         files: What it serves.
         generate: Sizes in bytes of further files, which it makes up.
         bytes_per_second: What it sends on all connections together; None is no limit.
+        limit: Bytes/s that it sends on each connection; None is no limit.
     """
     argv = [sys.executable, "-m", "similubot_testkit.mega_server", *map(str, files)]
     if generate:
         argv += ["--generate", *map(str, generate)]
     if bytes_per_second:
         argv += ["--bytes-per-second", str(bytes_per_second)]
+    if limit:
+        argv += ["--limit", str(limit)]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -10,17 +10,15 @@ and size only: its peak memory is the baseline. megajs is left out where it is n
 """
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import Run, comparison, cpu, median, memory, ratio, run_interleaved, work
+from loopback_mega import serving
 from report import Goal, Report, Table, tell
 
 OURS = "similubot-mega"
@@ -64,21 +62,6 @@ began = time.perf_counter()
 download()
 print(time.perf_counter() - began)
 """
-
-
-@contextmanager
-def serving(file: Path, limit: int | None) -> Iterator[tuple[str, str]]:
-    """Run the server as a process of its own; gives its address and the file's link."""
-    argv = [sys.executable, "-m", "similubot_testkit.mega_server", str(file)]
-    if limit:
-        argv += ["--limit", str(limit)]
-    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        said = json.loads(server.stdout.readline())
-        yield said["url"], said["links"][0]
-    finally:
-        server.communicate(timeout=30)
 
 
 def commands(url: str, link: str, folder: Path, *, megajs: bool) -> dict[str, Sequence[str]]:
@@ -169,8 +152,8 @@ def measure(arguments: argparse.Namespace) -> Report:
             for path in files:
                 path.unlink()
 
-        with serving(source, arguments.limit) as (url, link):
-            clients = commands(url, link, folder, megajs=not arguments.without_megajs)
+        with serving([source], limit=arguments.limit) as mega:
+            clients = commands(mega.url, mega.links[0], folder, megajs=not arguments.without_megajs)
             warm_up = not arguments.limit
             runs = run_interleaved(clients, arguments.rounds, check_and_remove, warm_up=warm_up)
     return report_of(runs, arguments.bytes, arguments.limit)

@@ -169,7 +169,7 @@ def test_a_killed_process_loses_no_more_than_what_was_on_its_way(
 ) -> None:
     folder = tmp_path / "job"
     folder.mkdir()
-    server.limit = 4 * MIB
+    server.limit = 500_000  # of each connection: the last MiB take long enough to be killed in
     rounds = 0
     for target in (4 * MIB, 7 * MIB, 10 * MIB):
         process = subprocess.Popen([sys.executable, "-c", PROGRAM, server.url, link, str(folder)])
@@ -179,6 +179,8 @@ def test_a_killed_process_loses_no_more_than_what_was_on_its_way(
                 if server.counters.bytes_served >= target:
                     break
                 waited.wait(0.01)
+            assert server.counters.bytes_served >= target
+            assert process.poll() is None
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

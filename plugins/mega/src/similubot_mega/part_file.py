@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Self
 
 from similubot_mega.api import RemoteFile
-from similubot_mega.crypto import BLOCK, LARGEST_CHUNK, chunk_count, chunk_mac, chunk_start
+from similubot_mega.crypto import (
+    BLOCK,
+    LARGEST_CHUNK,
+    chunk_count,
+    chunk_mac,
+    chunk_ranges,
+    chunk_start,
+)
 
 PART_SUFFIX = ".part"
 LIST_SUFFIX = ".chunks"
@@ -73,11 +80,11 @@ class PartFile:
         """Whether an earlier run left chunks here, of this file or another."""
         return os.fstat(self._list).st_size > _DIGEST
 
-    def find_whole(self, stopped: Callable[[], object]) -> int:
+    def find_whole(self, before_each: Callable[[], object]) -> int:
         """Look which chunks an earlier run left whole; their bytes are read and checked again.
 
         Args:
-            stopped: Called before each chunk; may raise.
+            before_each: Called before each chunk that is read; may raise.
 
         Returns:
             How many bytes are here.
@@ -87,13 +94,13 @@ class PartFile:
         here = 0
         if known[:_DIGEST] == _digest(self._remote):
             plain = bytearray(BUFFER)
-            for chunk in range(self._count):
+            for chunk, (start, end) in enumerate(chunk_ranges(self._remote.size)):
                 record = known[_DIGEST + _RECORD * chunk :][:_RECORD]
                 if len(record) == _RECORD and record[0]:
-                    stopped()
-                    length = self._start(chunk + 1) - self._start(chunk)
+                    before_each()
+                    length = end - start
                     with memoryview(plain) as view:
-                        got = os.preadv(self._data, [view[:length]], self._start(chunk))
+                        got = os.preadv(self._data, [view[:length]], start)
                     # After a power failure the list can be ahead of the bytes.
                     mac = chunk_mac(self._remote.key, plain, length)
                     if got == length and mac == record[1:]:
@@ -123,7 +130,7 @@ class PartFile:
         Raises:
             OSError: It cannot be written.
         """
-        offset, written = self._start(chunk), 0
+        offset, written = chunk_start(chunk), 0
         with memoryview(plain) as view:
             while written < length:
                 written += os.pwrite(self._data, view[written:length], offset + written)
@@ -133,9 +140,6 @@ class PartFile:
     def _note(self, chunk: int, mac: bytes) -> None:
         self.macs[chunk * BLOCK : (chunk + 1) * BLOCK] = mac
         self._whole[chunk] = 1
-
-    def _start(self, chunk: int) -> int:
-        return min(chunk_start(chunk), self._remote.size)
 
 
 def bytes_on_disk(folder: Path) -> int:
