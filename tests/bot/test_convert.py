@@ -141,8 +141,9 @@ def priorities_below(pid: int) -> list[int]:
     """The priorities of a process's children."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
+        # A thread, or a child, can end while it is looked at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for child in (task / "children").read_text().split():
                 found.append(os.getpriority(os.PRIO_PROCESS, int(child)))
     return found
 
