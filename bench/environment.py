@@ -8,7 +8,7 @@ import venv
 from importlib.metadata import distribution
 from pathlib import Path
 
-from similubot_core.commands.new_plugin import USAGES, write_plugin
+from similubot_core.cli.new_plugin import USAGES, write_plugin
 
 NEEDED = ("similubot-core", "pluggy", "platformdirs", "msgspec", "click")
 """What is copied from this environment: the core with what it needs, and the peer."""

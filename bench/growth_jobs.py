@@ -26,8 +26,9 @@ SOUND_SECONDS = 30
 PROGRAM = """
 link, folder, count = arguments
 from similubot_core import Settings
-from similubot_core.pipeline import plan_job, run_job
-from similubot_core.plugins import load_from_environment
+from similubot_core.jobs.pipeline import run_job
+from similubot_core.plugins.planning import plan_job
+from similubot_core.plugins.manager import load_from_environment
 plugins, settings = load_from_environment(), Settings()
 plan_job(plugins, settings, link, to="catbox")  # imports what jobs need
 failures = []

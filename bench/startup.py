@@ -16,7 +16,7 @@ from pathlib import Path
 from environment import make_environment
 from harness import Run, run_interleaved
 from report import Goal, Report, Table, tell
-from similubot_core.plugins import CORE, load_plugins
+from similubot_core.plugins.manager import CORE, load_plugins
 
 CLICK = """import click
 

@@ -9,8 +9,23 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.cancel import CancelToken
-    from similubot_core.counting_tracker import CountingTracker
-    from similubot_core.descriptors import (
+    from similubot_core.errors import (
+        Cancelled,
+        PluginError,
+        SettingsError,
+        SimilubotError,
+        StageError,
+        UsageError,
+    )
+    from similubot_core.jobs.stages import (
+        ConversionRequest,
+        Converter,
+        Downloader,
+        StageContext,
+        Uploader,
+    )
+    from similubot_core.plugins.hookspecs import hookimpl
+    from similubot_core.plugins.specs import (
         Check,
         CommandContext,
         CommandSpec,
@@ -22,30 +37,15 @@ if TYPE_CHECKING:
         TrackerSpec,
         UploaderSpec,
     )
-    from similubot_core.errors import (
-        Cancelled,
-        PluginError,
-        SettingsError,
-        SimilubotError,
-        StageError,
-        UsageError,
-    )
-    from similubot_core.hookspecs import hookimpl
-    from similubot_core.progress import (
+    from similubot_core.progress.counting_tracker import CountingTracker
+    from similubot_core.progress.rate import RateMeter
+    from similubot_core.progress.tracker import (
         ProgressCallback,
         ProgressInfo,
         ProgressStatus,
         ProgressTracker,
     )
-    from similubot_core.rate import RateMeter
     from similubot_core.settings import Settings
-    from similubot_core.stages import (
-        ConversionRequest,
-        Converter,
-        Downloader,
-        StageContext,
-        Uploader,
-    )
 
 __version__ = "0.1.0"
 
@@ -86,34 +86,34 @@ __getattr__ = lazy_names(
     __name__,
     {
         "CancelToken": "cancel",
-        "CountingTracker": "counting_tracker",
-        "Check": "descriptors",
-        "CommandContext": "descriptors",
-        "CommandSpec": "descriptors",
-        "ConverterSpec": "descriptors",
-        "DownloaderSpec": "descriptors",
-        "Sink": "descriptors",
-        "SinkContext": "descriptors",
-        "SinkSpec": "descriptors",
-        "TrackerSpec": "descriptors",
-        "UploaderSpec": "descriptors",
+        "CountingTracker": "progress.counting_tracker",
+        "Check": "plugins.specs",
+        "CommandContext": "plugins.specs",
+        "CommandSpec": "plugins.specs",
+        "ConverterSpec": "plugins.specs",
+        "DownloaderSpec": "plugins.specs",
+        "Sink": "plugins.specs",
+        "SinkContext": "plugins.specs",
+        "SinkSpec": "plugins.specs",
+        "TrackerSpec": "plugins.specs",
+        "UploaderSpec": "plugins.specs",
         "Cancelled": "errors",
         "PluginError": "errors",
         "SettingsError": "errors",
         "SimilubotError": "errors",
         "StageError": "errors",
         "UsageError": "errors",
-        "hookimpl": "hookspecs",
-        "ProgressCallback": "progress",
-        "ProgressInfo": "progress",
-        "ProgressStatus": "progress",
-        "ProgressTracker": "progress",
-        "RateMeter": "rate",
+        "hookimpl": "plugins.hookspecs",
+        "ProgressCallback": "progress.tracker",
+        "ProgressInfo": "progress.tracker",
+        "ProgressStatus": "progress.tracker",
+        "ProgressTracker": "progress.tracker",
+        "RateMeter": "progress.rate",
         "Settings": "settings",
-        "ConversionRequest": "stages",
-        "Converter": "stages",
-        "Downloader": "stages",
-        "StageContext": "stages",
-        "Uploader": "stages",
+        "ConversionRequest": "jobs.stages",
+        "Converter": "jobs.stages",
+        "Downloader": "jobs.stages",
+        "StageContext": "jobs.stages",
+        "Uploader": "jobs.stages",
     },
 )

@@ -39,7 +39,7 @@ class PluginError(SimilubotError):
     """A plugin could not be loaded, or what it registered is not what its hook asks for."""
 
 
-def sentence_of(error: BaseException) -> str:
+def user_message(error: BaseException) -> str:
     """What the user is told of any error at all; of one without a sentence, only its kind."""
     if isinstance(error, SimilubotError):
         return error.message

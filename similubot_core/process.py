@@ -18,7 +18,7 @@ from pathlib import Path
 
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
-from similubot_core.render import one_line
+from similubot_core.render import sanitize_line
 
 GRACE_SECONDS = 1.0
 """How long a child may take to end by itself after SIGTERM before it is killed. Together with the
@@ -123,7 +123,7 @@ class _Stream:
         return self._tail.decode("utf-8", errors="replace")
 
 
-def let_children_give_way(niceness: int) -> None:
+def set_child_niceness(niceness: int) -> None:
     """Have the children that `run_process` starts from now on leave the processors to this process
     and to others, as far as those want them. For a program with an event loop in it that has to
     answer while children keep all processors busy; any thread.
@@ -228,9 +228,11 @@ def _lower_priority(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _not_started(program: str, cwd: Path | None, error: OSError | ValueError) -> ProgramMissing:
-    shown = one_line(program)
+    shown = sanitize_line(program)
     if cwd is not None and isinstance(error, OSError) and not cwd.is_dir():
-        return ProgramMissing(f"The folder {one_line(str(cwd))} that {shown} is to run in is gone.")
+        return ProgramMissing(
+            f"The folder {sanitize_line(str(cwd))} that {shown} is to run in is gone."
+        )
     if isinstance(error, FileNotFoundError):
         return ProgramMissing(f"The program {shown} was not found; install it.")
     reason = getattr(error, "strerror", None) or "an argument of it cannot be one"
@@ -256,7 +258,7 @@ def _read(
     does with MEGAcmd's server. What such a daemon goes on to say is not waited for.
     """
     name = os.fsdecode(child.args[0]) if isinstance(child.args, list) else ""
-    program = one_line(Path(name).name)
+    program = sanitize_line(Path(name).name)
     after_end = 0
     began = last_output = clock()
     with selectors.DefaultSelector() as selector:

@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 
-from similubot_core.progress import ProgressInfo, ProgressStatus
+from similubot_core.progress.tracker import ProgressInfo, ProgressStatus
 
 UNKNOWN = "unknown"
 FULL, EMPTY = "█", "░"
@@ -87,7 +87,7 @@ def duration(seconds: float | None) -> str:
     return f"{left // 86_400}d {left % 86_400 // 3600}h"
 
 
-def one_line(text: str, limit: int = 200) -> str:
+def sanitize_line(text: str, limit: int = 200) -> str:
     """Text from outside as one printable line of at most `limit` characters.
 
     Control characters, line ends and the marks that turn the writing direction around become
@@ -119,14 +119,14 @@ _LINK_WITHOUT_SCHEME = re.compile(
 )
 
 
-def shown_source(source: str) -> str:
+def redact_source(source: str) -> str:
     """A source as it may be shown and logged.
 
     Of a link, what can be secret is cut: a user and password before the host, the query and the
     fragment, which is the key of a MEGA link (``/file/H#K`` as well as the old ``#!H!K``), also
     where "#" is written "%23" or the scheme is left out, as in ``mega.nz/file/H#K``.
     """
-    source = one_line(source, 300)
+    source = sanitize_line(source, 300)
     match = _LINK.search(source) or _LINK_WITHOUT_SCHEME.match(source)
     if match is None:
         return source

@@ -64,7 +64,7 @@ class Settings:
     Args:
         config: A file that must be there and wins over the others; None is none.
         environ: The environment; None is this process's.
-        look_around: Whether the current folder and the user's config folder are looked into.
+        search_default_paths: Whether to look in the current folder and the user's config folder.
         tables: The names of all tables there are. They are needed where one table's name begins
             like another's: ``SIMILUBOT_WEB_HOOK_URL`` is the key `url` of a table "web_hook", not
             an unknown key `hook_url` of a table "web".
@@ -75,12 +75,12 @@ class Settings:
         config: Path | None = None,
         environ: Mapping[str, str] | None = None,
         *,
-        look_around: bool = False,
+        search_default_paths: bool = False,
         tables: Iterable[str] = (),
     ) -> None:
         self._config = config
         self._environ = os.environ if environ is None else environ
-        self._look_around = look_around
+        self._look_around = search_default_paths
         self._prefixes = {_prefix(name) for name in tables}
 
     @functools.cached_property
@@ -160,7 +160,7 @@ def _is_there(path: Path) -> bool:
 def _read_file(path: Path) -> _File:
     import tomllib
 
-    from similubot_core.render import one_line
+    from similubot_core.render import sanitize_line
 
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -185,8 +185,8 @@ def _read_file(path: Path) -> _File:
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(
-                f"{path}: the key {one_line(name)} stands outside a table; write it below one, "
-                "e.g. [mega]."
+                f"{path}: the key {sanitize_line(name)} stands outside a table; write it below "
+                "one, e.g. [mega]."
             )
     return _File(path, tables)
 
@@ -197,11 +197,10 @@ def _fields(schema: type[SettingsTable]) -> dict[str, object]:
 
 
 def _unknown(where: str, key: str, known: Iterable[str]) -> str:
-    from similubot_core.render import one_line
+    from similubot_core.render import sanitize_line
 
-    return (
-        f"{where}: unknown key {one_line(key)}; allowed are {', '.join(sorted(known)) or 'none'}."
-    )
+    allowed = ", ".join(sorted(known)) or "none"
+    return f"{where}: unknown key {sanitize_line(key)}; allowed are {allowed}."
 
 
 def _convert(value: object, kind: object, where: str, *, from_text: bool) -> object:

@@ -5,10 +5,10 @@ import sys
 from typing import TextIO
 
 from similubot_core import render
-from similubot_core.descriptors import SinkContext
 from similubot_core.errors import UsageError
-from similubot_core.pace import PacedSink
-from similubot_core.progress import ProgressInfo, ProgressStatus
+from similubot_core.plugins.specs import SinkContext
+from similubot_core.progress.paced_sink import PacedSink
+from similubot_core.progress.tracker import ProgressInfo, ProgressStatus
 
 LINES_INTERVAL = 2.0
 JSON_INTERVAL = 0.1
@@ -43,7 +43,7 @@ def line(info: ProgressInfo) -> str:
 
     What is not known is left out, but for the ETA of something in progress.
     """
-    parts = [f"{render.MARKS[info.status]} {render.one_line(info.operation)}"]
+    parts = [f"{render.MARKS[info.status]} {render.sanitize_line(info.operation)}"]
     if info.status is not ProgressStatus.STARTING:
         parts.append(render.percent(info.percentage))
     if info.current_size is not None or info.total_size is not None:
@@ -53,7 +53,7 @@ def line(info: ProgressInfo) -> str:
     if info.status is ProgressStatus.IN_PROGRESS:
         parts.append(f"ETA {render.duration(info.eta)}")
     if info.message:
-        parts.append(render.one_line(info.message))
+        parts.append(render.sanitize_line(info.message))
     return "  ".join(parts)
 
 

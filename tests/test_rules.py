@@ -7,7 +7,7 @@ import pytest
 
 from similubot_catbox import UploadProgressTracker
 from similubot_core import CountingTracker, ProgressTracker, TrackerSpec
-from similubot_core.plugins import load_plugins
+from similubot_core.plugins.manager import load_plugins
 from similubot_ffmpeg import FFmpegProgressTracker
 from similubot_testkit.rules import assert_tracker_keeps_the_rules
 

@@ -160,7 +160,7 @@ def test_two_hundred_jobs_of_twenty_users_keep_the_caps_and_the_order(
 
 IDLE_LOOP = """
 import asyncio, sys
-from similubot_bot.loop_watch import LoopWatch
+from similubot_bot.ops.loop_watch import LoopWatch
 async def main():
     samples = []
     watch = LoopWatch(samples.append)

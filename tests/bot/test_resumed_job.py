@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from similubot_core import Cancelled, CancelToken, ConversionRequest, StageContext
-from similubot_core.pipeline import Job, run_job
+from similubot_core.jobs.pipeline import Job, run_job
 
 
 class Downloads:

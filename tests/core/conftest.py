@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from similubot_core import ticker
+from similubot_core.progress import _ticker as ticker
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 20.0

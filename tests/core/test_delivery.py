@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from similubot_core.delivery import Delivery
+from similubot_core.progress._delivery import Delivery
 
 LIMIT = 20.0
 Until = Callable[[Callable[[], bool]], None]
@@ -198,7 +198,7 @@ def test_where_no_thread_can_be_had_a_slow_callback_is_called_all_the_same(
 def test_a_program_that_ends_still_shows_a_slow_callback_the_last_value() -> None:
     program = """
 import time
-from similubot_core.delivery import Delivery
+from similubot_core.progress._delivery import Delivery
 def slow(value):
     time.sleep(0.2)
     print(value, flush=True)

@@ -19,7 +19,7 @@ from similubot_core import (
     StageError,
     UsageError,
 )
-from similubot_core.folder_uploader import (
+from similubot_core.jobs.folder_uploader import (
     BLOCK_BYTES,
     FolderUploader,
     move_into_place,

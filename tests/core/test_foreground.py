@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from similubot_core import Cancelled, CancelToken
-from similubot_core.foreground import run_in_foreground
+from similubot_core.cli.foreground import run_in_foreground
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

@@ -17,13 +17,13 @@ from similubot_core import (
     SinkSpec,
     StageContext,
     TrackerSpec,
-    hookspecs,
 )
-from similubot_core.descriptors import WORDS, Plugins
-from similubot_core.plugins import HOOKS, load_plugins
+from similubot_core.plugins import hookspecs
+from similubot_core.plugins.manager import HOOKS, load_plugins
+from similubot_core.plugins.specs import WORDS, Plugins
 
 EXAMPLES = {
-    test.name.removeprefix("similubot_core.hookspecs."): test
+    test.name.removeprefix("similubot_core.plugins.hookspecs."): test
     for test in doctest.DocTestFinder(exclude_empty=True).find(hookspecs)
     if test.examples
 }

@@ -11,8 +11,8 @@ from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
-from similubot_core import pace as pace_module
-from similubot_core.pace import Pace, PacedSink
+from similubot_core.progress import paced_sink as pace_module
+from similubot_core.progress.paced_sink import Pace, PacedSink
 
 unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 

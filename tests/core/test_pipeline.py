@@ -20,9 +20,10 @@ from similubot_core import (
     UploaderSpec,
     UsageError,
 )
-from similubot_core.descriptors import AnySpec, Plugins
-from similubot_core.folder_uploader import open_folder_uploader
-from similubot_core.pipeline import Job, plan_job, run_job
+from similubot_core.jobs.folder_uploader import open_folder_uploader
+from similubot_core.jobs.pipeline import Job, run_job
+from similubot_core.plugins.planning import plan_job
+from similubot_core.plugins.specs import AnySpec, Plugins
 
 KEY = "S3CRET-key"
 

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import pytest
 
-from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError, installed
-from similubot_core.plugins import load_from_environment, load_plugins
+from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError
+from similubot_core.plugins import _installed as installed
+from similubot_core.plugins.manager import load_from_environment, load_plugins
 
 
 class Place(Protocol):
@@ -462,7 +463,7 @@ def test_strict_is_an_error_that_a_program_can_catch(
 ) -> None:
     place.distribution("one", "1 / 0", points="one = strict_one_is_gone")
     found = points()
-    monkeypatch.setattr("similubot_core.plugins.find_entry_points", lambda group: found)
+    monkeypatch.setattr("similubot_core.plugins.manager.find_entry_points", lambda group: found)
     monkeypatch.setenv("SIMILUBOT_STRICT_PLUGINS", "1")
     with pytest.raises(PluginError, match=r"one \(one 1\.0\) is broken"):
         load_from_environment()

@@ -25,8 +25,8 @@ from similubot_core.process import (
     ProcessResult,
     ProcessStalled,
     ProgramMissing,
-    let_children_give_way,
     run_process,
+    set_child_niceness,
 )
 
 unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
@@ -446,9 +446,9 @@ print(os.getsid(0), os.getpgid(0) == os.getpid())
 
 @pytest.fixture
 def give_way() -> Iterator[None]:
-    let_children_give_way(7)
+    set_child_niceness(7)
     yield
-    let_children_give_way(0)
+    set_child_niceness(0)
 
 
 @pytest.mark.usefixtures("give_way")
@@ -466,7 +466,7 @@ def test_children_are_equals_otherwise() -> None:
 @pytest.mark.parametrize("niceness", [-1, 20])
 def test_children_cannot_be_preferred(niceness: int) -> None:
     with pytest.raises(ValueError, match="within 0 and 19"):
-        let_children_give_way(niceness)
+        set_child_niceness(niceness)
 
 
 RUNS_A_CHILD = f"""

@@ -161,7 +161,7 @@ def test_every_status_has_a_mark() -> None:
 @unhurried
 @given(st.text(st.characters(), max_size=300), st.integers(1, 100))
 def test_text_from_outside_becomes_one_printable_line(text: str, limit: int) -> None:
-    shown = render.one_line(text, limit)
+    shown = render.sanitize_line(text, limit)
     assert len(shown) <= limit
     assert all(unicodedata.category(c)[0] != "C" for c in shown)
     assert len(shown.splitlines()) <= 1
@@ -169,9 +169,9 @@ def test_text_from_outside_becomes_one_printable_line(text: str, limit: int) -> 
 
 
 def test_a_names_ending_cannot_be_pushed_out_of_sight() -> None:
-    assert render.one_line("song" + " " * 5000 + ".exe") == "song…"
-    assert render.one_line("gnp.\u202eexe") == "gnp. exe"
-    assert render.one_line("a\x1b[2Jb\r\nc") == "a [2Jb c"
+    assert render.sanitize_line("song" + " " * 5000 + ".exe") == "song…"
+    assert render.sanitize_line("gnp.\u202eexe") == "gnp. exe"
+    assert render.sanitize_line("a\x1b[2Jb\r\nc") == "a [2Jb c"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_names_ending_cannot_be_pushed_out_of_sight() -> None:
     ],
 )
 def test_of_a_link_the_secret_part_is_cut(source: str, shown: str) -> None:
-    assert render.shown_source(source) == shown
+    assert render.redact_source(source) == shown
 
 
 @unhurried
@@ -202,5 +202,5 @@ def test_of_a_link_the_secret_part_is_cut(source: str, shown: str) -> None:
     st.text(), st.sampled_from(["https://mega.nz/file/H#", "https://mega.nz/#!H!", "x://h/p?k="])
 )
 def test_no_text_after_the_mark_is_ever_shown(text: str, link: str) -> None:
-    shown = render.shown_source(link + "S3CRET" + text)
+    shown = render.redact_source(link + "S3CRET" + text)
     assert "S3CRET" not in shown

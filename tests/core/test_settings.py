@@ -102,7 +102,7 @@ def test_each_key_comes_from_the_first_place_that_has_it(
     places["here"].write_text("[example]\ntext='here'\nseconds=3.0\ncount=3\n")
     config = write("[example]\ntext='config'\ncount=4\n")
     environ = {"SIMILUBOT_EXAMPLE_TEXT": "environment"}
-    found = Settings(config, environ, look_around=True).table(Example)
+    found = Settings(config, environ, search_default_paths=True).table(Example)
     assert (found.text, found.count, found.seconds, found.mode) == ("environment", 4, 3.0, "good")
     assert found.wanted is False
 
@@ -122,7 +122,7 @@ def test_where_nothing_may_be_read_around_the_defaults_hold(
     # A user's folder below a plain file cannot be looked into, by root neither.
     (places["here"].parent / "file").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(places["here"].parent / "file" / "config"))
-    assert Settings(environ={}, look_around=True).table(Example) == Example()
+    assert Settings(environ={}, search_default_paths=True).table(Example) == Example()
 
 
 # -- every type --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus, SinkContext, UsageError
-from similubot_core.pace import PacedSink
+from similubot_core.progress.paced_sink import PacedSink
 from similubot_core.sinks import line, open_json_sink, open_lines_sink, write_event
 
 unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure

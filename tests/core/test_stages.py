@@ -11,7 +11,7 @@ from similubot_core import (
     StageContext,
     StageError,
 )
-from similubot_core.stages import own_folder_context
+from similubot_core.jobs.stages import standalone_context
 
 
 class Tracker(ProgressTracker):
@@ -46,8 +46,8 @@ def test_a_request_asks_for_nothing_by_default() -> None:
 def test_a_stage_without_a_job_gets_a_new_folder_below_the_named_one(tmp_path: Path) -> None:
     parent = tmp_path / "a" / "b"
     told: list[ProgressInfo] = []
-    one = own_folder_context(parent, (None, told.append))
-    two = own_folder_context(str(parent))
+    one = standalone_context(parent, (None, told.append))
+    two = standalone_context(str(parent))
     assert one.folder != two.folder
     assert one.folder.parent == two.folder.parent == parent
     assert one.callbacks == (told.append,)
@@ -57,4 +57,4 @@ def test_a_stage_without_a_job_gets_a_new_folder_below_the_named_one(tmp_path: P
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StageError, match=r"^No folder can be made in .*: .+\.$"):
-        own_folder_context(tmp_path / name)
+        standalone_context(tmp_path / name)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from similubot_core.ticker import Ticker
+from similubot_core.progress._ticker import Ticker
 
 PATIENCE = 10.0
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from similubot_core import CommandSpec, SinkSpec
-from similubot_core.descriptors import Plugins
-from similubot_core.plugins import load_plugins
+from similubot_core.plugins.manager import load_plugins
+from similubot_core.plugins.specs import Plugins
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from similubot_core import hookspecs
-from similubot_core.plugins import HOOKS
+from similubot_core.plugins import hookspecs
+from similubot_core.plugins.manager import HOOKS
 
 ROOT = Path(__file__).parents[2]
 HOOKS_PAGE = ROOT / "docs/reference/hooks.md"
@@ -57,7 +57,7 @@ def test_every_hook_in_an_example_has_the_live_parameters(page: Path) -> None:
 
 
 def test_every_hook_is_implemented_by_the_core_itself() -> None:
-    from similubot_core import builtin
+    from similubot_core.cli import _builtin as builtin
 
     assert set(HOOKS) == {name for name in vars(builtin) if name in HOOKS}
 

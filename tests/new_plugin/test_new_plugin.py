@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from similubot_core.commands.new_plugin import USAGES, write_plugin
+from similubot_core.cli.new_plugin import USAGES, write_plugin
 from similubot_core.errors import SimilubotError, UsageError
 
 KINDS = sorted(USAGES)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from similubot_core import ProgressTracker, Settings, TrackerSpec, UsageError
-from similubot_core.commands.watch import choose_tracker
-from similubot_core.descriptors import CommandContext, Plugins
-from similubot_core.percent_tracker import PercentTracker
+from similubot_core.cli.watch import choose_tracker
+from similubot_core.plugins.specs import CommandContext, Plugins
+from similubot_core.progress.percent_tracker import PercentTracker
 
 LIMIT = 20.0
 SAMPLES = Path(__file__).with_name("samples")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-import similubot_core.commands
+import similubot_core.cli
 
 LIMIT = 20.0
 WATCH = [sys.executable, "-m", "similubot_core", "watch"]
-CLAIM = Path(similubot_core.commands.__file__).with_name("claim_terminal.py")
+CLAIM = Path(similubot_core.cli.__file__).with_name("_claim_terminal.py")
 
 
 def python(code: str) -> list[str]:

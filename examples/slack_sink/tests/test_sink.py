@@ -17,7 +17,7 @@ from similubot_core import (
     SinkSpec,
     UsageError,
 )
-from similubot_core.descriptors import Plugins, Sink
+from similubot_core.plugins.specs import Plugins, Sink
 
 
 class Slack(http.server.ThreadingHTTPServer):

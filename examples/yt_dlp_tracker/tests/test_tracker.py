@@ -9,7 +9,7 @@ import similubot_yt_dlp
 from similubot_yt_dlp.tracker import YtDlpProgressTracker
 
 from similubot_core import TrackerSpec
-from similubot_core.descriptors import Plugins
+from similubot_core.plugins.specs import Plugins
 
 SAMPLES = Path(__file__).with_name("samples")
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_bot.accept import (
+from similubot_bot.jobs.attachment import safe_name
+from similubot_bot.jobs.requests import (
     AttachedFile,
     Wish,
     accepted,
@@ -17,7 +18,6 @@ from similubot_bot.accept import (
     operations_of,
     read_wish,
 )
-from similubot_bot.attachment import safe_name
 from similubot_bot.settings import BotSettings
 from similubot_core import (
     ConversionRequest,
@@ -28,7 +28,7 @@ from similubot_core import (
     UploaderSpec,
     UsageError,
 )
-from similubot_core.descriptors import Plugins
+from similubot_core.plugins.specs import Plugins
 
 
 class Nothing:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from similubot_bot.logs import SafeFormatter, job_number
+from similubot_bot.ops.logs import SafeFormatter, job_number
 
 KEY = "SeCrEtKeY0123456789abcdefghijklmnopqrstuvwxyz"
 

@@ -1,6 +1,6 @@
 """Who may use the bot."""
 
-from similubot_bot.permissions import Person, may_cancel, may_see_status, refusal
+from similubot_bot.discord.permissions import Person, may_cancel, may_see_status, refusal
 from similubot_bot.settings import BotSettings
 
 

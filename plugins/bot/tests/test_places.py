@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from similubot_bot import places as places_module
-from similubot_bot.places import Places, most_wrong
+from similubot_bot.discord import queue_positions as places_module
+from similubot_bot.discord.queue_positions import Places, most_wrong
 
 
 def test_the_most_wrong_place_is_the_one_that_matters_most_to_its_reader() -> None:

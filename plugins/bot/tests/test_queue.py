@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_bot.queue import Caps, FairQueue, Ticket
+from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
 
 
 def jobs_of(queue: FairQueue) -> list[int]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from similubot_bot.jobs import Asked, Ending, Outcome
-from similubot_bot.runner import Runner
+from similubot_bot.jobs.records import Asked, Ending, Outcome
+from similubot_bot.jobs.runner import Runner
+from similubot_bot.jobs.store import Store
+from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.settings import BotSettings
-from similubot_bot.store import Store
-from similubot_bot.store_thread import StoreThread
 from similubot_core import (
     ConversionRequest,
     ConverterSpec,
@@ -21,7 +21,7 @@ from similubot_core import (
     StageContext,
     UploaderSpec,
 )
-from similubot_core.descriptors import Plugins
+from similubot_core.plugins.specs import Plugins
 
 SOURCE = "https://tube.example/1"
 

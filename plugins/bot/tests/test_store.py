@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_bot.jobs import Asked, Ending, JobRecord, Outcome
-from similubot_bot.store import Store
+from similubot_bot.jobs.records import Asked, Ending, JobRecord, Outcome
+from similubot_bot.jobs.store import Store
 from similubot_core import UsageError
 
 ASKED = Asked(1, 2, 3, "https://mega.nz/file/a#key", "link", "a", 128, "catbox")

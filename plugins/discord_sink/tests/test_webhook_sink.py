@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from similubot_core import ProgressInfo, ProgressStatus, Settings, SinkContext, UsageError
-from similubot_core.plugins import load_plugins
+from similubot_core.plugins.manager import load_plugins
 from similubot_discord_sink import similubot_sinks
 from similubot_discord_sink.settings import DiscordSettings
 from similubot_discord_sink.webhook_sink import WebhookAddress, open_webhook_sink

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from similubot_core import ProgressInfo, ProgressStatus, SinkContext, SinkSpec, UsageError
-from similubot_core.pace import PacedSink
-from similubot_core.plugins import load_plugins
+from similubot_core.plugins.manager import load_plugins
+from similubot_core.progress.paced_sink import PacedSink
 from similubot_terminal_sink.terminal_sink import BAR_WIDTH, TerminalSink, open_terminal_sink
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -124,7 +124,7 @@ def test_on_a_real_terminal_the_command_line_draws_bars(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path\n"
         "from similubot_core import SinkContext, StageContext\n"
-        "from similubot_core.folder_uploader import FolderUploader\n"
+        "from similubot_core.jobs.folder_uploader import FolderUploader\n"
         "from similubot_terminal_sink.terminal_sink import open_terminal_sink\n"
         "sink = open_terminal_sink(SinkContext())\n"
         "out = Path('out'); out.mkdir()\n"

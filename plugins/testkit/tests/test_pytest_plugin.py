@@ -43,7 +43,7 @@ def test_a_clock_that_is_told_the_time(fake_clock):
 
 
 def test_a_stage_gets_a_folder_and_the_sink(stage_context, recording_sink, tmp_path):
-    from similubot_core.folder_uploader import FolderUploader
+    from similubot_core.jobs.folder_uploader import FolderUploader
 
     (tmp_path / "file").write_bytes(b"data")
     (tmp_path / "there").mkdir()
@@ -86,7 +86,7 @@ def test_the_core_alone(no_plugins):
 
 
 def test_a_tracker_that_keeps_the_rules_passes(assert_tracker_keeps_the_rules):
-    from similubot_core.percent_tracker import PercentTracker
+    from similubot_core.progress.percent_tracker import PercentTracker
 
     assert_tracker_keeps_the_rules(PercentTracker, ["[ 1%]", "[ 99%]"])
 

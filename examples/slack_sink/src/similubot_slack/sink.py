@@ -13,7 +13,7 @@ from similubot_core import (
     UsageError,
     render,
 )
-from similubot_core.pace import PacedSink
+from similubot_core.progress.paced_sink import PacedSink
 from similubot_slack.settings import SlackSettings
 
 ANSWER_SECONDS = 2.0
@@ -94,7 +94,7 @@ def open_slack_sink(context: SinkContext) -> SlackSink:
 
 def _plain(text: str) -> str:
     """Text from outside: one line, and nothing in it that Slack takes for a mention or a link."""
-    line = render.one_line(text, 300)
+    line = render.sanitize_line(text, 300)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -19,7 +19,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, context: CommandContext) -> int:
-    from similubot_bot.command import run
+    from similubot_bot.ops.command import run
 
     return run(arguments, context)
 
@@ -31,7 +31,7 @@ def _settings() -> "type[BotSettings]":
 
 
 def _check(settings: Settings) -> Sequence[Check]:
-    from similubot_bot.checks import bot_checks
+    from similubot_bot.ops.checks import bot_checks
 
     return bot_checks(settings)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from similubot_catbox.post import Answer, NoAnswerError, Trouble
 from similubot_catbox.services import Service
-from similubot_core.render import duration, one_line
+from similubot_core.render import duration, sanitize_line
 
 LONGEST_WAIT = 120.0
 """Seconds: a server that asks for a longer wait is not waited for."""
@@ -196,7 +196,7 @@ def quoted(text: str, service: Service) -> str:
         return ""
     if service.secret:
         text = text.replace(service.secret, "…")
-    said = one_line(text, _QUOTED)
+    said = sanitize_line(text, _QUOTED)
     return f', "{said}"' if said else ""
 
 

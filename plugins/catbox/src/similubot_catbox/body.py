@@ -9,7 +9,7 @@ from urllib3.fields import RequestField
 
 from similubot_catbox.services import FileToSend, identity
 from similubot_core import StageError
-from similubot_core.render import one_line
+from similubot_core.render import sanitize_line
 
 BLOCK = 114_688
 """Bytes read and sent at a time, 112 KiB. Measured on loopback (Linux 6, 2 MiB of L2 cache), beside
@@ -85,7 +85,7 @@ class MultipartBody:
 
 
 def _file_blocks(expected: FileToSend) -> Iterator[memoryview]:
-    name = one_line(expected.path.name)
+    name = sanitize_line(expected.path.name)
     buffer = memoryview(bytearray(BLOCK))
     left = expected.size
     try:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
 from similubot_core import SettingsError, StageError
-from similubot_core.render import one_line, size
+from similubot_core.render import sanitize_line, size
 
 _MIB = 1 << 20
 CATBOX_LIMIT = 200 * _MIB
@@ -142,7 +142,7 @@ def check_file(path: Path, service: Service) -> FileToSend:
     Raises:
         StageError: It is missing, no regular file, unreadable, empty, too large or refused.
     """
-    name = one_line(path.name)
+    name = sanitize_line(path.name)
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
@@ -160,8 +160,8 @@ def check_file(path: Path, service: Service) -> FileToSend:
     extension = path.suffix.lower()
     if extension in _REFUSED or extension.startswith(".doc"):
         raise StageError(
-            f"{service.name} refuses files that end in {one_line(extension)}; pack {name} into an "
-            "archive, or send it another way."
+            f"{service.name} refuses files that end in {sanitize_line(extension)}; pack {name} "
+            "into an archive, or send it another way."
         )
     if status.st_size > limit_for(path, service):
         raise StageError(_too_large(path, status.st_size, service))
@@ -180,5 +180,5 @@ def _too_large(path: Path, bytes_: int, service: Service) -> str:
     cure = "make it smaller, for instance with a lower bitrate"
     if elsewhere:
         cure += f", or use Litterbox, which takes {size(LITTERBOX_LIMIT)} for up to 72 hours"
-    name = one_line(path.name)
+    name = sanitize_line(path.name)
     return f"{name} ({size(bytes_)}) is over {service.name}'s limit{kind}, {size(limit)}: {cure}."

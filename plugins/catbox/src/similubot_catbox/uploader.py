@@ -23,7 +23,7 @@ from similubot_core import (
     StageError,
     UsageError,
 )
-from similubot_core.render import one_line, shown_source, size
+from similubot_core.render import redact_source, sanitize_line, size
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class CatboxUploader:
         name = urlsplit(file_url).path.rsplit("/", 1)[-1] if is_link_of(file_url, service) else ""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise StageError(
-                f"{shown_source(file_url)} is no link of {service.name}'s; give the link that the "
+                f"{redact_source(file_url)} is no link of {service.name}'s; give the link that the "
                 "upload returned."
             )
         fields = (("reqtype", "deletefiles"), ("userhash", service.secret), ("files", name))
@@ -203,7 +203,7 @@ def open_litterbox(settings: Settings, target: str | None) -> LitterboxUploader:
     times: dict[str, LitterboxTime] = {time: time for time in get_args(LitterboxTime)}
     if target is not None and target not in times:
         raise UsageError(
-            f"Litterbox keeps files for {', '.join(times)}, not for {one_line(target, 40)!r}."
+            f"Litterbox keeps files for {', '.join(times)}, not for {sanitize_line(target, 40)!r}."
         )
     time = None if target is None else times[target]
     return LitterboxUploader(time, settings=settings.table(CatboxSettings))

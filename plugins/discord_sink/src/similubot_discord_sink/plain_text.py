@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from similubot_core.render import one_line
+from similubot_core.render import sanitize_line
 
 _MARKUP = re.compile(r"([\\*_~|`>#\[\]()<])")
 _LIST = re.compile(r"^([-+]|\d+[.)])")
@@ -43,7 +43,7 @@ def plain(text: str, limit: int = 100, *, links: bool = False) -> str:
         The text without control characters and direction marks, its markup escaped, its mentions
         broken by a zero-width space.
     """
-    line = cut(one_line(text, limit), limit)
+    line = cut(sanitize_line(text, limit), limit)
     if not links:
         return _escape(line).replace("://", f":{ZERO_WIDTH}//")
     parts, end = [], 0

@@ -17,7 +17,7 @@ from similubot_core import (
     StageContext,
     StageError,
 )
-from similubot_core.render import one_line
+from similubot_core.render import sanitize_line
 from similubot_ffmpeg.conversion import Conversion
 from similubot_ffmpeg.plan import check_request
 from similubot_ffmpeg.probe import MediaInfo, probe
@@ -140,7 +140,7 @@ class AudioConverter:
         self, file: Path, request: ConversionRequest, context: StageContext, target: Path
     ) -> Path:
         with context.attach(FFmpegProgressTracker()) as tracker:
-            tracker.update(message=f"Reading {one_line(file.name, 80)}")
+            tracker.update(message=f"Reading {sanitize_line(file.name, 80)}")
             check_request(request)
             check_request(ConversionRequest(self.default_bitrate))
             _checked_source(file)
@@ -157,13 +157,13 @@ class AudioConverter:
             size = target.stat().st_size
             tracker.update(current_size=size, total_size=size)
             tracker.complete(conversion.summary)
-            logger.info("Converted %s: %s", one_line(file.name, 80), conversion.summary)
+            logger.info("Converted %s: %s", sanitize_line(file.name, 80), conversion.summary)
         return target
 
 
 def _checked_source(file: Path) -> Path:
     """`file`, if it is a regular file with something in it: a FIFO would block, for one."""
-    name = one_line(file.name or str(file), 80)
+    name = sanitize_line(file.name or str(file), 80)
     try:
         status = file.stat()
     except FileNotFoundError:
@@ -205,7 +205,7 @@ def _plain_name(file: Path) -> Iterator[Path]:
         yield file
         return
     with tempfile.TemporaryDirectory(prefix="similubot-") as folder:
-        link = Path(folder) / f"source{one_line(file.suffix, 10)}"
+        link = Path(folder) / f"source{sanitize_line(file.suffix, 10)}"
         link.symlink_to(file.absolute())
         yield link
 

@@ -4,7 +4,7 @@ import re
 import signal
 
 from similubot_core import StageError
-from similubot_core.render import duration, one_line
+from similubot_core.render import duration, sanitize_line
 from similubot_ffmpeg.runs import Run
 
 # The words stand at the end of a line or after a component's name, so that a file's name or a tag
@@ -24,7 +24,7 @@ _BAD_LAYOUT = re.compile(r"\] Unsupported channel layout")
 
 def cannot_read(name: str, run: Run) -> StageError:
     """The error for a source that FFmpeg cannot open."""
-    name = one_line(name, 80)
+    name = sanitize_line(name, 80)
     if _said(_NO_SUCH, run):
         message = f"There is no file {name}."
     elif _said(_DENIED, run):
@@ -48,12 +48,14 @@ def cannot_read(name: str, run: Run) -> StageError:
 
 def no_sound(name: str) -> StageError:
     """The error for a source without a sound track."""
-    return StageError(f"{one_line(name, 80)} has no sound track, so there is nothing to convert.")
+    return StageError(
+        f"{sanitize_line(name, 80)} has no sound track, so there is nothing to convert."
+    )
 
 
 def failed(name: str, run: Run) -> StageError:
     """The error for a conversion that FFmpeg itself calls failed, or that wrote nothing."""
-    name = one_line(name, 80)
+    name = sanitize_line(name, 80)
     if _said(_DISK_FULL, run):
         message = "The disk is full, so the result could not be written; make room and try again."
     elif _too_large(run):
@@ -90,7 +92,7 @@ def damaged(name: str, converted: float, expected: float | None, run: Run) -> St
         expected: Seconds that the source says it has; None when it does not say.
         run: The run that said so.
     """
-    name = one_line(name, 80)
+    name = sanitize_line(name, 80)
     if expected is None or _exact(converted) == _exact(expected) or converted >= expected:
         message = (
             f"{name} is damaged: it is cut off at its end, and only its first "
@@ -107,7 +109,7 @@ def damaged(name: str, converted: float, expected: float | None, run: Run) -> St
 def broken_result(name: str, why: str, run: Run) -> StageError:
     """The error for an exit status of 0 and a result that is not right."""
     return StageError(
-        f"FFmpeg said that it converted {one_line(name, 80)}, but the result is not right: {why}. "
+        f"FFmpeg reported success for {sanitize_line(name, 80)}, but the result is wrong: {why}. "
         "Try again, or with another version of FFmpeg.",
         detail=run.detail,
     )

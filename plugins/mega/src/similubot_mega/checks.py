@@ -1,6 +1,6 @@
 """What `similubot doctor` says about MEGA."""
 
-from similubot_core.descriptors import Check
+from similubot_core.plugins.specs import Check
 from similubot_core.settings import Settings
 from similubot_mega.megacmd import PROGRAM, find_program
 from similubot_mega.settings import OFFICIAL_API, MegaSettings

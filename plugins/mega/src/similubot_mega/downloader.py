@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import Cancelled, SimilubotError, StageError
-from similubot_core.progress import ProgressCallback
+from similubot_core.jobs.stages import StageContext, standalone_context
+from similubot_core.progress.tracker import ProgressCallback
 from similubot_core.render import size as shown_size
 from similubot_core.settings import Settings
-from similubot_core.stages import StageContext, own_folder_context
 from similubot_mega.api import MegaApi, RemoteFile
 from similubot_mega.backoff import Waits
 from similubot_mega.embedded import EmbeddedDownload, disk_error
@@ -114,7 +114,7 @@ class MegaDownloader:
         """
         context = None
         try:
-            context = own_folder_context(self._temp_dir, [progress_callback])
+            context = standalone_context(self._temp_dir, [progress_callback])
             return True, str(_move_into(self.run(url, context), self._temp_dir)), None
         except SimilubotError as error:
             logger.info("Download failed: %s %s", error.message, error.detail)

@@ -125,7 +125,7 @@ class EmbeddedDownload:
         if missing := self._part.missing():
             self._address = self._api.address(self._remote)
             self._pass(missing, tracker)
-        if not self._is_right():
+        if not self._mac_matches():
             self._repair(tracker)
 
     def _repair(self, tracker: MegaProgressTracker) -> None:
@@ -137,7 +137,7 @@ class EmbeddedDownload:
         for _ in range(_REPAIRS):
             self._differing.clear()
             self._pass(runs, tracker)
-            if self._is_right():
+            if self._mac_matches():
                 return
             if not self._differing:
                 break
@@ -147,7 +147,7 @@ class EmbeddedDownload:
             "again; ask its owner to upload it anew."
         )
 
-    def _is_right(self) -> bool:
+    def _mac_matches(self) -> bool:
         return meta_mac(self._remote.key, self._part.macs) == self._remote.key.meta_mac
 
     def _pass(self, runs: list[tuple[int, int]], tracker: MegaProgressTracker) -> None:
@@ -328,7 +328,7 @@ class EmbeddedDownload:
             with self._lock:
                 logger.warning("%s: chunk %d was wrong", self._remote.shown, chunk)
                 self._differing.add(chunk)
-                if self._is_right():
+                if self._mac_matches():
                     self._end()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from similubot_core.errors import StageError
-from similubot_core.render import one_line
+from similubot_core.render import sanitize_line
 from similubot_core.render import size as shown_size
 from similubot_mega.api import RemoteFile, size_in
 from similubot_mega.crypto import WrongKey, decrypt_name, decrypt_node_key, file_key, unb64
@@ -103,7 +103,8 @@ def choose_file(nodes: list[Node], link: MegaLink) -> RemoteFile:
         raise StageError("The MEGA folder holds no file; check the link.")
     shown = sorted(media or files, key=lambda node: node.name)
     listed = "; ".join(
-        f"{one_line(node.name, 60)} ({shown_size(node.size)}): /file/{one_line(node.handle, 16)}"
+        f"{sanitize_line(node.name, 60)} ({shown_size(node.size)}): "
+        f"/file/{sanitize_line(node.handle, 16)}"
         for node in shown[:_LISTED]
     )
     more = f"; and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""

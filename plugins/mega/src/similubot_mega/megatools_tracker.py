@@ -6,7 +6,7 @@ before units NO-BREAK SPACES; on a terminal it ends in ``ESC[0K`` and CR.
 
 import re
 
-from similubot_core.progress import ProgressTracker
+from similubot_core.progress.tracker import ProgressTracker
 
 OPERATION = "megatools Download"
 

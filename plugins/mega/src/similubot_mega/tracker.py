@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from similubot_core.progress import ProgressTracker
+from similubot_core.progress.tracker import ProgressTracker
 
 OPERATION = "MEGA Download"
 

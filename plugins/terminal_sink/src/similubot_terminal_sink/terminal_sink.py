@@ -5,7 +5,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
 from similubot_core import ProgressInfo, ProgressStatus, Sink, SinkContext, UsageError, render
-from similubot_core.pace import PacedSink
+from similubot_core.progress.paced_sink import PacedSink
 from similubot_core.sinks import open_lines_sink
 
 INTERVAL = 0.1
@@ -103,7 +103,7 @@ class _InfoColumn(ProgressColumn):
 class _OperationColumn(_InfoColumn):
     def text(self, info: ProgressInfo) -> tuple[str, str]:
         mark = render.MARKS[info.status]
-        return f"{mark} {render.one_line(info.operation, 24):<18}", "bold"
+        return f"{mark} {render.sanitize_line(info.operation, 24):<18}", "bold"
 
 
 class _PercentColumn(_InfoColumn):
@@ -128,5 +128,5 @@ class _DetailColumn(_InfoColumn):
         else:
             parts.append(_WORDS[info.status])
         if info.status is not ProgressStatus.COMPLETED and info.message:
-            parts.append(render.one_line(info.message, 60))
+            parts.append(render.sanitize_line(info.message, 60))
         return "  ".join(parts), _STYLES[info.status] if info.status.is_final else "default"

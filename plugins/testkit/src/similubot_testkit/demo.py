@@ -18,10 +18,11 @@ from similubot_core import (
     UsageError,
     render,
 )
-from similubot_core.commands.sink_options import add_sink_option, open_sinks
-from similubot_core.descriptors import Plugins, StageSpec
-from similubot_core.foreground import run_in_foreground
-from similubot_core.pipeline import JobResult, plan_job, run_job
+from similubot_core.cli.foreground import run_in_foreground
+from similubot_core.cli.sink_options import add_sink_option, open_sinks
+from similubot_core.jobs.pipeline import JobResult, run_job
+from similubot_core.plugins.planning import plan_job
+from similubot_core.plugins.specs import Plugins, StageSpec
 from similubot_core.process import run_process
 from similubot_testkit.catbox_server import LoopbackCatbox
 from similubot_testkit.media import make_video
@@ -73,7 +74,7 @@ def _demo(
         LoopbackCatbox(folder / "catbox") as catbox,
     ):
         link = mega.add_file(video.name, video)
-        _say(f"It lies on a MEGA server of this machine: {render.shown_source(link)}")
+        _say(f"It lies on a MEGA server of this machine: {render.redact_source(link)}")
         result = _job(arguments, context.plugins, _settings(mega, catbox), link, token)
         copy = folder / "Demo Clip.m4a"
         with urllib.request.urlopen(result.result, timeout=30) as answer:  # noqa: S310  (loopback)
@@ -96,7 +97,7 @@ def _job(
     job = plan_job(plugins, settings, link, bitrate=BITRATE, to="catbox")
     context = CommandContext(plugins, settings)
     with ExitStack() as stack:
-        sinks = open_sinks(stack, context, arguments.sink or (), render.shown_source(link))
+        sinks = open_sinks(stack, context, arguments.sink or (), render.redact_source(link))
         return run_job(job, cancel=token, callbacks=tuple(sink.show for sink in sinks))
 
 

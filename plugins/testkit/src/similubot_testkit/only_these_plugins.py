@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from similubot_core.descriptors import Plugins
-from similubot_core.plugins import load_plugins
+from similubot_core.plugins.manager import load_plugins
+from similubot_core.plugins.specs import Plugins
 
 
 @dataclass(frozen=True)

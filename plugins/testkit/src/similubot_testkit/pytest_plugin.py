@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from similubot_core import ProgressTracker, StageContext
-    from similubot_core.descriptors import Plugins
+    from similubot_core.plugins.specs import Plugins
     from similubot_testkit.catbox_server import LoopbackCatbox
     from similubot_testkit.discord_server import LoopbackDiscord
     from similubot_testkit.fake_clock import FakeClock

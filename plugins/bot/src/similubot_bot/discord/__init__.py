@@ -1,0 +1,1 @@
+"""What speaks with Discord: the client, its commands, buttons and messages."""

@@ -1,0 +1,88 @@
+"""`similubot bot`: runs the bot until it is told to stop."""
+
+import argparse
+import asyncio
+import sys
+
+from similubot_bot.jobs.requests import allowed_places
+from similubot_bot.ops.checks import STEPS
+from similubot_bot.ops.logs import set_up_logging
+from similubot_bot.settings import BotSettings
+from similubot_core import (
+    Check,
+    CommandContext,
+    ConverterSpec,
+    DownloaderSpec,
+    SimilubotError,
+    UsageError,
+)
+from similubot_core.cli.doctor import plugin_checks
+from similubot_core.exit_status import DONE, FAILED, WRONG_USAGE
+from similubot_core.render import sanitize_line
+from similubot_discord_sink import DiscordSettings
+
+
+def run(arguments: argparse.Namespace, context: CommandContext) -> int:
+    """Run the bot, or (``--check``) say what is missing.
+
+    Returns 0 once it was told to stop, or when nothing is missing; 1 when something is; 2 without
+    a token.
+
+    Raises:
+        SimilubotError: It cannot run; says why.
+    """
+    settings = context.settings.table(BotSettings)
+    discord_settings = context.settings.table(DiscordSettings)
+    if arguments.check:
+        return _check(context)
+    if not discord_settings.token:
+        print(STEPS, file=sys.stderr)  # noqa: T201
+        return WRONG_USAGE
+    for schema in context.plugins.schemas():
+        context.settings.table(schema)  # a bad value is told now, not by the first job
+    if not context.plugins.all(DownloaderSpec):
+        raise UsageError("No downloader is installed; install similubot-mega, or another plugin.")
+    for downloader in context.plugins.all(DownloaderSpec):
+        downloader.factory(context.settings)  # imports what it needs before the event loop runs
+    for converter in context.plugins.all(ConverterSpec):
+        converter.factory(context.settings)
+    known = allowed_places(context.plugins, context.settings, settings)
+    set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
+    from similubot_bot.ops.serve import serve
+
+    return asyncio.run(serve(context, settings, discord_settings, known))
+
+
+def _secrets(context: CommandContext) -> list[str]:
+    """The values of all settings that are kept out of their `repr`: those are secrets."""
+    import dataclasses
+
+    values = []
+    for schema in context.plugins.schemas():
+        table = context.settings.table(schema)
+        for field in dataclasses.fields(table):  # type: ignore[arg-type]
+            value: object = getattr(table, field.name)
+            if not field.repr and isinstance(value, str):
+                values.append(value)
+    return values
+
+
+def _places_check(context: CommandContext) -> Check:
+    try:
+        known = allowed_places(
+            context.plugins, context.settings, context.settings.table(BotSettings)
+        )
+    except SimilubotError as error:
+        cure = "Correct [bot] to, or [bot] targets."
+        return Check("Uploads", False, error.message, cure)
+    return Check("Uploads", True, f"to {known[0]}; people may choose {', '.join(known)}")
+
+
+def _check(context: CommandContext) -> int:
+    """Print what every plugin's checks say; settings that cannot be read are told by the core."""
+    checks = [*plugin_checks(context), _places_check(context)]
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201
+        if check.cure and not check.ok:
+            print(f"      {sanitize_line(check.cure, 300)}")  # noqa: T201
+    return DONE if all(check.ok for check in checks) else FAILED

@@ -1,0 +1,149 @@
+"""For the operator: /health and /metrics on a port of this machine."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+from similubot_bot.jobs.records import Ending, Outcome
+from similubot_bot.ops.loop_watch import LATE_SECONDS
+from similubot_core import UsageError
+
+if TYPE_CHECKING:
+    from similubot_bot.discord.bot import SimilubotBot
+
+logger = logging.getLogger(__name__)
+
+_JOB_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_LATE_SECONDS = (0.001, 0.005, 0.01, 0.025, LATE_SECONDS, 0.1, 0.25, 1.0)
+
+
+class Metrics:
+    """The numbers of one bot, in a registry of their own. It is used in the event loop."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._ended = Counter(
+            "similubot_jobs_ended",
+            "Jobs that ended since the start, by how",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in Outcome:
+            self._ended.labels(outcome.value)
+        self._seconds = Histogram(
+            "similubot_job_seconds",
+            "How long jobs took that were done",
+            buckets=_JOB_SECONDS,
+            registry=self.registry,
+        )
+        self._late = Histogram(
+            "similubot_loop_late_seconds",
+            "How late the event loop woke up, asked 20 times a second",
+            buckets=_LATE_SECONDS,
+            registry=self.registry,
+        )
+        self._worst = self._gauge("similubot_loop_late_worst_seconds", "The worst of the above")
+        self._busiest = self._gauge(
+            "similubot_loop_busy_worst_seconds",
+            "The most of a lateness that the loop's own work is",
+        )
+
+    def ended(self, ending: Ending) -> None:
+        """Count a job that ended."""
+        self._ended.labels(ending.outcome.value).inc()
+        if ending.outcome is Outcome.DONE:
+            self._seconds.observe(ending.seconds)
+
+    def late(self, seconds: float) -> None:
+        """Count a lateness of the event loop."""
+        self._late.observe(seconds)
+
+    def watch(self, bot: SimilubotBot) -> None:
+        """Have the gauges ask this bot whenever somebody looks."""
+        self._worst.set_function(lambda: bot.loop_watch.worst)
+        self._busiest.set_function(lambda: bot.loop_watch.busiest)
+        running = self._gauge("similubot_jobs_running", "Jobs that run")
+        running.set_function(lambda: len(bot.work.running))
+        waiting = self._gauge("similubot_jobs_waiting", "Jobs that wait")
+        waiting.set_function(lambda: len(bot.work.waiting))
+        connected = self._gauge("similubot_connected", "Whether Discord's gateway is there")
+        connected.set_function(lambda: float(bot.is_ready()))
+        low = self._gauge("similubot_disk_low", "Whether too little disk is free to begin jobs")
+        low.set_function(lambda: float(bot.work.disk_is_low))
+
+    def text(self) -> bytes:
+        """All numbers, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, registry=self.registry)
+
+
+class HealthServer:
+    """Serves /health and /metrics on 127.0.0.1, in the bot's own event loop: one that hangs does
+    not answer.
+
+    Args:
+        bot: Whose health it is.
+        metrics: Its numbers.
+    """
+
+    def __init__(self, bot: SimilubotBot, metrics: Metrics) -> None:
+        self._bot = bot
+        self._metrics = metrics
+        app = web.Application()
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/metrics", self._numbers)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+
+    async def start(self, port: int) -> None:
+        """Begin to serve.
+
+        Raises:
+            UsageError: The port is taken.
+        """
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise UsageError(
+                f"The port {port} of [bot] http_port cannot be used: {error.strerror}; name "
+                "another one."
+            ) from error
+        logger.info("Health and metrics at http://127.0.0.1:%d/health and /metrics", port)
+
+    async def stop(self) -> None:
+        """Serve nothing more."""
+        await self._runner.cleanup()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """200 when the bot is connected and takes jobs, else 503; the body says which."""
+        bot = self._bot
+        state: dict[str, object] = {
+            "connected": bot.is_ready() and not bot.is_closed(),
+            "disk_low": bot.work.disk_is_low,
+            "stopping": bot.work.stopping,
+            "running": len(bot.work.running),
+            "waiting": len(bot.work.waiting),
+        }
+        well = state["connected"] and not state["disk_low"] and not state["stopping"]
+        return web.json_response({"ok": bool(well), **state}, status=200 if well else 503)
+
+    async def _numbers(self, request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )

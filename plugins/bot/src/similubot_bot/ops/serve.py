@@ -1,0 +1,187 @@
+"""serve: the bot's life, from the login to the last message edited."""
+
+import asyncio
+import fcntl
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+import discord
+
+from similubot_bot.discord.bot import SimilubotBot
+from similubot_bot.jobs.store_thread import StoreThread
+from similubot_bot.ops.health import HealthServer, Metrics
+from similubot_bot.settings import BotSettings
+from similubot_core import CommandContext, SimilubotError, UsageError
+from similubot_core.process import set_child_niceness
+from similubot_discord_sink import DiscordSettings, point_discord_at
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = 2.0, 60.0
+CLOSE_SECONDS = 5.0
+CHILDREN_GIVE_WAY = 10
+
+
+class _Signals:
+    """What SIGTERM and SIGINT ask for: to stop, and, the second time, to hurry."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._take)
+
+    def _take(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+
+async def serve(
+    context: CommandContext,
+    settings: BotSettings,
+    discord_settings: DiscordSettings,
+    places: Sequence[str],
+) -> int:
+    """Run the bot until SIGTERM or SIGINT; returns the exit status 0.
+
+    Args:
+        context: Plugins and settings.
+        settings: The table [bot].
+        discord_settings: The table [discord], with a token.
+        places: What people may give as `to`.
+
+    Raises:
+        SimilubotError: The token or the intents are refused, another bot works in the folder, or
+            the list of jobs cannot be opened.
+    """
+    assert discord_settings.token is not None
+    signals = _Signals()
+    # vfork holds Python's lock until the child runs, and with it the event loop: 0.2 s and more
+    # on a busy machine. The name is the one that Python's own documentation gives for this.
+    vars(subprocess)["_USE_VFORK"] = False
+    # FFmpeg takes all processors there are, and the event loop waits for them behind it. The jobs'
+    # threads stay equals of the loop: one that holds Python's lock must not wait long for its turn.
+    set_child_niceness(CHILDREN_GIVE_WAY)
+    # Each time the event loop waits for that lock behind a job's threads, it waits this long.
+    sys.setswitchinterval(0.001)
+    # Its warnings are about packages for speaking, which this bot does not do.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+    point_discord_at(discord_settings.api_url, discord_settings.gateway_url)
+    with _own_folder(settings.folder):
+        store = StoreThread(settings.folder / "jobs.db")
+        try:
+            await _serve(context, settings, discord_settings, places, store, signals)
+        finally:
+            store.close()
+    return 0
+
+
+async def _serve(
+    context: CommandContext,
+    settings: BotSettings,
+    discord_settings: DiscordSettings,
+    places: Sequence[str],
+    store: StoreThread,
+    signals: _Signals,
+) -> None:
+    metrics = Metrics()
+    bot = SimilubotBot(
+        context.plugins,
+        context.settings,
+        settings,
+        places,
+        store,
+        discord_settings.update_interval,
+        metrics.ended,
+        metrics.late,
+    )
+    metrics.watch(bot)
+    health = HealthServer(bot, metrics)
+    if settings.http_port is not None:
+        await health.start(settings.http_port)
+    assert discord_settings.token is not None
+    life = asyncio.create_task(_live(bot, discord_settings.token), name="discord")
+    stop = asyncio.create_task(signals.stop.wait())
+    try:
+        await asyncio.wait({life, stop}, return_when=asyncio.FIRST_COMPLETED)
+        logger.info("Stopping")
+        await bot.work.stop(settings.stop_seconds, signals.hurry)
+    finally:
+        stop.cancel()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await bot.close()
+        except TimeoutError:
+            logger.warning("The connection to Discord did not close in time")
+        await health.stop()
+    if not life.done():
+        life.cancel()
+    with suppress(asyncio.CancelledError):
+        await life
+    logger.info("Stopped")
+
+
+async def _live(bot: SimilubotBot, token: str) -> None:
+    """Log in, as often as it takes while Discord cannot be reached, and stay connected."""
+    delay = FIRST_DELAY
+    while True:
+        try:
+            await bot.login(token)
+            break
+        except discord.LoginFailure:
+            raise UsageError(
+                "Discord does not accept the token; copy it again from the page Bot of your "
+                "application at https://discord.com/developers/applications."
+            ) from None
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            logger.warning(
+                "Discord cannot be reached (%s); the next try is in %g s.",
+                type(error).__name__,
+                delay,
+            )
+            await bot.http.close()
+            bot.http.connector = discord.utils.MISSING  # a new login needs a new one
+            await asyncio.sleep(delay)
+            delay = min(LONGEST_DELAY, 2 * delay)
+    try:
+        await bot.connect(reconnect=True)
+    except discord.PrivilegedIntentsRequired:
+        raise UsageError(
+            'Discord does not grant the intent "Message Content": switch it on, on the page Bot of '
+            "your application at https://discord.com/developers/applications, or set "
+            "[bot] message_content = false for slash commands only."
+        ) from None
+    except discord.ConnectionClosed as error:
+        raise SimilubotError(
+            f"Discord closed the connection for good (code {error.code}); look at the token."
+        ) from None
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, for nobody else to read, and keep other bots out of it.
+
+    Raises:
+        UsageError: It cannot be made, or another bot works in it.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} cannot be used: {error.strerror}; name another [bot] data_folder."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"Another bot works in {folder}; stop it, or name another [bot] data_folder."
+            ) from None
+        yield

@@ -1,0 +1,55 @@
+"""`similubot doctor`: what this machine has and lacks for each plugin, and what to do about it."""
+
+import argparse
+import platform
+
+from similubot_core.errors import SimilubotError
+from similubot_core.plugins.specs import Check, CommandContext, TrackerSpec
+from similubot_core.render import sanitize_line
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """`similubot doctor` takes no arguments."""
+
+
+def run(arguments: argparse.Namespace, context: CommandContext) -> int:
+    """Print the checks of the core and of every plugin; 1 when something is lacking."""
+    checks = [Check("Python", True, f"{platform.python_version()} ({platform.system()})")]
+    for record in context.plugins.records:
+        if record.status not in ("ok", "disabled"):
+            checks.append(Check(f"plugin {record.name}", False, record.status, record.reason))
+    try:
+        for warning in context.settings.unknown_tables(context.plugins.schemas()):
+            checks.append(Check("settings", False, warning, "Correct the name, or remove it."))
+        for schema in context.plugins.schemas():
+            context.settings.table(schema)
+    except SimilubotError as error:
+        checks.append(Check("settings", False, error.message, "Correct the settings."))
+    else:
+        checks += plugin_checks(context)
+    for check in checks:
+        print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201
+        if check.cure and not check.ok:
+            print(f"      {sanitize_line(check.cure, 300)}")  # noqa: T201
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def plugin_checks(context: CommandContext) -> list[Check]:
+    """What the descriptors' check functions say; one that several share is asked once."""
+    functions = dict.fromkeys(
+        (spec.check, spec.name)
+        for spec in context.plugins.specs
+        if not isinstance(spec, TrackerSpec) and spec.check is not None
+    )
+    checks: list[Check] = []
+    asked = set()
+    for function, name in functions:
+        if function in asked or function is None:
+            continue
+        asked.add(function)
+        try:
+            checks += function(context.settings)
+        except Exception as error:  # noqa: BLE001  (a stranger's check must not hide the others)
+            detail = f"its check raised {type(error).__name__}"
+            checks.append(Check(name, False, detail, "Report it to the plugin's authors."))
+    return checks

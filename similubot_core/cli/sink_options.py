@@ -1,0 +1,56 @@
+"""The `--sink` option: which sinks a command shows its progress in."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from similubot_core.plugins.specs import CommandContext, Sink, SinkContext, SinkSpec
+
+logger = logging.getLogger(__name__)
+
+
+def add_sink_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--sink NAME[=TARGET]``, which may be given several times."""
+    parser.add_argument(
+        "--sink",
+        action="append",
+        metavar="NAME[=TARGET]",
+        help="show progress there; several are possible (default: bars on a terminal, else lines)",
+    )
+
+
+def open_sinks(
+    stack: ExitStack, context: CommandContext, wanted: Sequence[str], title: str
+) -> list[Sink]:
+    """Open the sinks that were named, or the one that fits where stderr goes.
+
+    They are closed, and so show their final state, when `stack` is left.
+
+    Raises:
+        UsageError: There is no such sink, or it does not take the target.
+    """
+    sinks: list[Sink] = []
+    for choice in wanted or (_default(context),):
+        name, _, target = choice.partition("=")
+        spec = context.plugins.get(SinkSpec, name)
+        sink = spec.factory(SinkContext(target or None, context.settings, title))
+        stack.callback(_close, sink, name)
+        sinks.append(sink)
+    return sinks
+
+
+def _close(sink: Sink, name: str) -> None:
+    try:
+        sink.close()
+    except Exception as error:
+        logger.warning("The sink %s could not be closed", name, exc_info=error)
+
+
+def _default(context: CommandContext) -> str:
+    if sys.stderr.isatty():
+        for spec in context.plugins.all(SinkSpec):
+            if spec.for_terminal:
+                return spec.name
+    return "lines"

@@ -1,1 +1,0 @@
-"""The commands that the core brings; each is a module with `configure` and `run`."""

@@ -1,0 +1,46 @@
+"""Stages, and the job that runs a downloader, a converter and an uploader for one source."""
+
+from typing import TYPE_CHECKING
+
+from similubot_core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from similubot_core.jobs.folder_uploader import FolderUploader
+    from similubot_core.jobs.pipeline import Job, JobResult, run_job
+    from similubot_core.jobs.stages import (
+        ConversionRequest,
+        Converter,
+        Downloader,
+        StageContext,
+        Uploader,
+        standalone_context,
+    )
+
+__all__ = [
+    "ConversionRequest",
+    "Converter",
+    "Downloader",
+    "FolderUploader",
+    "Job",
+    "JobResult",
+    "StageContext",
+    "Uploader",
+    "run_job",
+    "standalone_context",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ConversionRequest": "stages",
+        "Converter": "stages",
+        "Downloader": "stages",
+        "FolderUploader": "folder_uploader",
+        "Job": "pipeline",
+        "JobResult": "pipeline",
+        "StageContext": "stages",
+        "Uploader": "stages",
+        "run_job": "pipeline",
+        "standalone_context": "stages",
+    },
+)

@@ -1,0 +1,120 @@
+"""Stages: a downloader, a converter and an uploader, and the context that a job gives to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:  # every plugin imports this module, and `similubot --help` waits for it
+    from pathlib import Path
+
+    from similubot_core.cancel import CancelToken
+    from similubot_core.progress.tracker import ProgressCallback, ProgressTracker
+
+TrackerT = TypeVar("TrackerT", bound="ProgressTracker")
+
+
+def _new_token() -> CancelToken:
+    from similubot_core.cancel import CancelToken
+
+    return CancelToken()
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What a stage gets from its job.
+
+    Attributes:
+        folder: A folder of the job's own: the stage writes nowhere else. The job removes it.
+        cancel: The job's cancel token; obeyed within 2 seconds.
+        callbacks: Who is to be told of the progress; `attach` sees to it.
+        paced: Whether 20 states a second are enough for them, as they are for a job's sinks.
+    """
+
+    folder: Path
+    cancel: CancelToken = field(default_factory=_new_token)
+    callbacks: tuple[ProgressCallback, ...] = ()
+    paced: bool = False
+
+    def attach(self, tracker: TrackerT) -> TrackerT:
+        """Have `tracker` tell this job's callbacks; returns it, for ``with context.attach(…)``."""
+        for callback in self.callbacks:
+            tracker.add_callback(callback, paced=self.paced)
+        return tracker
+
+
+def standalone_context(
+    parent: str | Path, callbacks: Iterable[ProgressCallback | None] = ()
+) -> StageContext:
+    """A context with a new folder of its own below `parent`, for a stage used without a job.
+
+    The caller owns the folder. None among `callbacks` is left out.
+
+    Raises:
+        StageError: The folder cannot be made.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from similubot_core.errors import StageError
+
+    try:
+        Path(parent).mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="similubot-", dir=parent))
+    except OSError as error:
+        raise StageError(f"No folder can be made in {parent}: {error.strerror}.") from error
+    return StageContext(folder, callbacks=tuple(c for c in callbacks if c is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionRequest:
+    """What is asked of a converter.
+
+    Attributes:
+        bitrate: Kilobits per second; None is the converter's default.
+        max_size: Bytes that the result may have at most, such as the uploader's limit; None is no
+            limit. The converter lowers the bitrate to the highest that fits.
+        fill: Whether `max_size` is there to be used: without a bitrate asked for, the highest that
+            fits is chosen instead of the default, though not more than the source has.
+    """
+
+    bitrate: int | None = None
+    max_size: int | None = None
+    fill: bool = False
+
+
+class Downloader(Protocol):
+    """Fetches a source."""
+
+    def run(self, source: str, context: StageContext) -> Path:
+        """Fetch `source` into ``context.folder`` and return the file.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+
+
+class Converter(Protocol):
+    """Makes another file of a file."""
+
+    def run(self, file: Path, request: ConversionRequest, context: StageContext) -> Path:
+        """Convert `file`, which is left as it is, into ``context.folder``; return the new file.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+
+
+class Uploader(Protocol):
+    """Brings a file to where people can fetch it."""
+
+    def run(self, file: Path, context: StageContext) -> str:
+        """Upload `file`, which is left as it is; return the link (or the path) to it.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
