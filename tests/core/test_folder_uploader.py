@@ -19,13 +19,8 @@ from similubot_core import (
     StageError,
     UsageError,
 )
-from similubot_core.jobs.folder_uploader import (
-    BLOCK_BYTES,
-    FolderUploader,
-    move_into_place,
-    open_folder_uploader,
-    write_error,
-)
+from similubot_core.files import move_into_place, write_error
+from similubot_core.jobs.folder_uploader import BLOCK_BYTES, FolderUploader, open_folder_uploader
 
 unhurried = settings_of_a_run(deadline=None, max_examples=60)  # a loaded machine is no failure
 
