@@ -19,7 +19,7 @@ import trustme
 
 from harness import comparison, ratio, run_interleaved, work
 from report import Goal, Report, tell
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 OURS = "similubot-catbox"
 CLIENTS = {

@@ -208,7 +208,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Run the loads, one after the other, against one server."""
-    from similubot_testkit.discord_server import LoopbackDiscord
+    from similubot_loopback.discord_server import LoopbackDiscord
 
     measures: dict[str, Callable[[], list[dict[str, Any]]]]
     with LoopbackDiscord() as server:

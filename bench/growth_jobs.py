@@ -17,8 +17,8 @@ from process_cost import Cost, busy, clear, run, sha256
 from report import Curve, Goal, Plot, Report, Table, tell
 from similubot_ffmpeg import FFmpegSettings
 from similubot_ffmpeg.program import find_program
-from similubot_testkit.catbox_server.process import CatboxProcess
-from similubot_testkit.media import make_sound, run_ffmpeg
+from similubot_loopback.catbox_server.process import CatboxProcess
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 SOUND_SECONDS = 30

@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from loopback_mega import serving
 from process_cost import Cost, busy, clear, cpu_of, median, run, sha256
 from report import Curve, Goal, Plot, Report, Table, tell
+from similubot_loopback.catbox_server.process import CatboxProcess
+from similubot_loopback.mega_server.crypto import unb64
 from similubot_mega.crypto import BLOCK, MIB, chunk_mac, decryptor_at, file_key
-from similubot_testkit.catbox_server.process import CatboxProcess
-from similubot_testkit.mega_server.crypto import unb64
 
 SIZES = (10**6, 10**7, 10**8, 10**9, 4 * 10**9)
 LITTERBOX_BYTES = 10**9

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from similubot_testkit.media import make_sound, run_ffmpeg
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 SHORT_SECONDS = 30
 

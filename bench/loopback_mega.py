@@ -40,7 +40,7 @@ def serving(
         bytes_per_second: What it sends on all connections together; None is no limit.
         limit: Bytes/s that it sends on each connection; None is no limit.
     """
-    argv = [sys.executable, "-m", "similubot_testkit.mega_server", *map(str, files)]
+    argv = [sys.executable, "-m", "similubot_loopback.mega_server", *map(str, files)]
     if generate:
         argv += ["--generate", *map(str, generate)]
     if bytes_per_second:

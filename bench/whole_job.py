@@ -20,8 +20,8 @@ from report import Goal, Report, Table, tell
 from similubot_core.render import duration
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import Program, find_program, version_of
-from similubot_testkit.catbox_server.process import CatboxProcess
-from similubot_testkit.media import make_sound, run_ffmpeg
+from similubot_loopback.catbox_server.process import CatboxProcess
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 OURS = "similubot convert"
 TYPED = "download, ffmpeg, curl"

@@ -11,9 +11,9 @@ import pytest
 
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import find_program
-from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.media import make_video
-from similubot_testkit.mega_server import LoopbackMega
+from similubot_loopback.catbox_server import LoopbackCatbox
+from similubot_loopback.media import make_video
+from similubot_loopback.mega_server import LoopbackMega
 
 SECONDS = 3
 

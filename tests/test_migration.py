@@ -18,10 +18,10 @@ from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import find_program
-from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.discord_server import LoopbackDiscord
-from similubot_testkit.media import make_video
-from similubot_testkit.mega_server import LoopbackMega
+from similubot_loopback.catbox_server import LoopbackCatbox
+from similubot_loopback.discord_server import LoopbackDiscord
+from similubot_loopback.media import make_video
+from similubot_loopback.mega_server import LoopbackMega
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
 SECONDS = 3

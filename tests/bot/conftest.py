@@ -16,10 +16,10 @@ import pytest
 from similubot_ffmpeg import AudioConverter
 from similubot_ffmpeg.program import find_program
 from similubot_ffmpeg.settings import FFmpegSettings
-from similubot_testkit import media
-from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.discord_server import LoopbackDiscord, Message
-from similubot_testkit.mega_server import LoopbackMega
+from similubot_loopback import media
+from similubot_loopback.catbox_server import LoopbackCatbox
+from similubot_loopback.discord_server import LoopbackDiscord, Message
+from similubot_loopback.mega_server import LoopbackMega
 
 PATIENCE = 60.0
 EDITS = "PATCH /channels/{channel}/messages/{message}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from similubot_testkit.discord_server import Message
+from similubot_loopback.discord_server import Message
 
 from .conftest import EDITS, FINAL_TITLES, POSTS, BotProcess, answers, is_final, title, wait_until
 

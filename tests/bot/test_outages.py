@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from similubot_testkit.catbox_server.faults import Reply
+from similubot_loopback.catbox_server.faults import Reply
 
 from .conftest import BotProcess, answers, description, final_answer, is_final, title
 

@@ -27,6 +27,7 @@ PAGES = sorted(
     for path in (
         ROOT / "README.md",
         ROOT / "plugins/testkit/README.md",
+        ROOT / "plugins/loopback/README.md",
         *ROOT.glob("docs/**/*.md"),
     )
     if path != ROOT / "docs/migration.md"
@@ -116,7 +117,8 @@ def test_the_python_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         (tmp_path / "programs/flac").chmod(0o755)
         ran = run(
             *(tmp_path, "-m", "pytest", "-q", "-rs", "-p", "similubot_testkit.pytest_plugin"),
-            *("-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)),
+            *("-p", "similubot_loopback.pytest_plugin", "-p", "no:cacheprovider"),
+            *("--rootdir", str(tmp_path), str(tmp_path)),
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "skipped" not in ran.stdout

@@ -14,7 +14,8 @@ LISTED = {
     "catbox": {"catbox"},
     "discord_sink": {"discord_sink"},
     "terminal_sink": {"terminal_sink"},
-    "testkit": {"testkit"},
+    "testkit": set(),
+    "loopback": {"loopback"},
     "bot": {"bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
 }
 """Each plugin's folder, and what is listed once it is installed with what it needs."""

@@ -9,7 +9,7 @@ import pytest
 from .environments import Environment, run
 from .trap_wheels import TRAPS, write_traps
 
-GOOD = {"yt-dlp", "slack", "testkit", "chatty"}
+GOOD = {"yt-dlp", "slack", "chatty"}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import trustme
 from similubot_catbox.attempts import Patience
 from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 
 @pytest.fixture

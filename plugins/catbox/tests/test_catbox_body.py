@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from similubot_catbox.body import BLOCK, MultipartBody, sent_name
 from similubot_catbox.services import FileToSend, identity
-from similubot_testkit.catbox_server.form import FormReceiver
+from similubot_loopback.catbox_server.form import FormReceiver
 
 FIELDS = (("reqtype", "fileupload"), ("userhash", "0123"))
 

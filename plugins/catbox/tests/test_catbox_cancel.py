@@ -11,8 +11,8 @@ import pytest
 from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import Cancelled, CancelToken, ProgressInfo, ProgressStatus, StageContext
-from similubot_testkit.catbox_server.faults import Reply, SlowRead, Stall
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.faults import Reply, SlowRead, Stall
+from similubot_loopback.catbox_server.process import CatboxProcess
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 LIMIT = 2.0

@@ -11,8 +11,8 @@ from similubot_catbox.attempts import Patience
 from similubot_catbox.services import CATBOX_LIMIT, GIF_LIMIT, LITTERBOX_LIMIT
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import ProgressInfo, ProgressStatus
-from similubot_testkit.catbox_server.faults import Reply, SlowRead
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.faults import Reply, SlowRead
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 
 def sparse(path: Path, size: int) -> Path:

@@ -12,8 +12,8 @@ from similubot_catbox.body import MultipartBody
 from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import ProgressInfo, ProgressStatus
-from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, Stall
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.faults import Fault, Reply, Reset, Stall
+from similubot_loopback.catbox_server.process import CatboxProcess
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 PAGE = "<!DOCTYPE html><html><body><script>alert(1)</script>Blocked</body></html>"

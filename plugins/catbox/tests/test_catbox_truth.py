@@ -10,8 +10,8 @@ import pytest
 from similubot_catbox import CatboxUploader
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import ProgressInfo, ProgressStatus
-from similubot_testkit.catbox_server.faults import SlowRead
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.faults import SlowRead
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 MIB = 1 << 20
 

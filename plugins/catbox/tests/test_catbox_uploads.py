@@ -11,8 +11,8 @@ import requests
 from similubot_catbox import CatboxUploader, LitterboxUploader
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus, Settings, StageContext
-from similubot_testkit.catbox_server.faults import Fault, Reply, Reset
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server.faults import Fault, Reply, Reset
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 
 def test_the_link_brings_the_file_back(

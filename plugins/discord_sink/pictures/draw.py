@@ -24,7 +24,7 @@ import discord
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus
 from similubot_discord_sink import CancelView, DiscordProgressUpdater, ProgressBoard
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_testkit.discord_server import LoopbackDiscord, Message
+from similubot_loopback.discord_server import LoopbackDiscord, Message
 
 MIB = 1024 * 1024
 STAGES = ("MEGA Download", "Audio Conversion", "Catbox Upload")

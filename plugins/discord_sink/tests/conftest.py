@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_testkit.discord_server import LoopbackDiscord
+from similubot_loopback.discord_server import LoopbackDiscord
 
 
 @pytest.fixture

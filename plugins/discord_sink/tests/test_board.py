@@ -10,7 +10,7 @@ import pytest
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink import ProgressBoard
-from similubot_testkit.discord_server import LoopbackDiscord, Message
+from similubot_loopback.discord_server import LoopbackDiscord, Message
 
 MIB = 1024 * 1024
 

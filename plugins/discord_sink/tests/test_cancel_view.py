@@ -10,7 +10,7 @@ import pytest
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus
 from similubot_discord_sink import CancelView, DiscordProgressUpdater
 from similubot_discord_sink.cancel_view import REFUSAL
-from similubot_testkit.discord_server import LoopbackDiscord
+from similubot_loopback.discord_server import LoopbackDiscord
 
 MANAGE_MESSAGES = 1 << 13
 

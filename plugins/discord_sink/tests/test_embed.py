@@ -13,8 +13,8 @@ from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink.embed import COLOURS, job_embed
 from similubot_discord_sink.operations import Operations, OperationState
 from similubot_discord_sink.plain_text import cut, plain, units
-from similubot_testkit.discord_server.messages import pinged_by
-from similubot_testkit.discord_server.validate import check_body
+from similubot_loopback.discord_server.messages import pinged_by
+from similubot_loopback.discord_server.validate import check_body
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MIB = 1024 * 1024

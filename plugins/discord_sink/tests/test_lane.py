@@ -12,7 +12,7 @@ import pytest
 
 from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker
 from similubot_discord_sink import DiscordProgressUpdater
-from similubot_testkit.discord_server import LoopbackDiscord
+from similubot_loopback.discord_server import LoopbackDiscord
 
 PATCH = "PATCH /channels/{channel}/messages/{message}"
 POST = "POST /channels/{channel}/messages"

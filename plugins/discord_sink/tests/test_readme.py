@@ -13,7 +13,7 @@ from discord.ext import commands
 
 from similubot_core import CancelToken, ProgressCallback, ProgressInfo, ProgressStatus
 from similubot_discord_sink import CancelView, DiscordProgressUpdater, ProgressBoard
-from similubot_testkit.discord_server import LoopbackDiscord
+from similubot_loopback.discord_server import LoopbackDiscord
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -12,7 +12,7 @@ import pytest
 
 from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker
 from similubot_discord_sink import DiscordProgressUpdater
-from similubot_testkit.discord_server import LoopbackDiscord, Message
+from similubot_loopback.discord_server import LoopbackDiscord, Message
 
 STARTING, IN_PROGRESS = ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS
 COMPLETED, FAILED = ProgressStatus.COMPLETED, ProgressStatus.FAILED

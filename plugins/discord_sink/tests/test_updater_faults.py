@@ -18,7 +18,7 @@ from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.editor import interval_at
 from similubot_discord_sink.endpoint import pointed_at
 from similubot_discord_sink.target import Verdict, judge
-from similubot_testkit.discord_server import Fault, LoopbackDiscord
+from similubot_loopback.discord_server import Fault, LoopbackDiscord
 
 PATCH = "PATCH /channels/{channel}/messages/{message}"
 

@@ -17,7 +17,7 @@ from similubot_core.plugins.manager import load_plugins
 from similubot_discord_sink import similubot_sinks
 from similubot_discord_sink.settings import DiscordSettings
 from similubot_discord_sink.webhook_sink import WebhookAddress, open_webhook_sink
-from similubot_testkit.discord_server import LoopbackDiscord, Webhook
+from similubot_loopback.discord_server import LoopbackDiscord, Webhook
 
 TOKEN = "x" * 68
 

@@ -11,7 +11,7 @@ import pytest
 
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.program import Program, version_of
-from similubot_testkit.media import SHAPES
+from similubot_loopback.media import SHAPES
 
 FFMPEGS_VARIABLE = "SIMILUBOT_TEST_FFMPEGS"
 """A list of more FFmpegs to test with, as fetch_ffmpegs.py prints it."""

@@ -16,7 +16,7 @@ from similubot_core import (
     StageError,
 )
 from similubot_ffmpeg import AudioConverter
-from similubot_testkit.media import SHAPES, TAGS, run_ffmpeg
+from similubot_loopback.media import SHAPES, TAGS, run_ffmpeg
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 Shapes = Callable[[str], Path]

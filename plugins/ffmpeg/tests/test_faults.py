@@ -14,7 +14,7 @@ from similubot_core import CancelToken, ConversionRequest, StageContext, StageEr
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.faults import cannot_read, failed
 from similubot_ffmpeg.runs import Damage, FFmpeg, Run
-from similubot_testkit.media import make_sound, run_ffmpeg
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 Shapes = Callable[[str], Path]
 

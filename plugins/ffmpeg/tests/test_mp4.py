@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from similubot_ffmpeg.mp4 import read_sound
-from similubot_testkit.media import make_sound, run_ffmpeg
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 LENGTH = 3.0
 

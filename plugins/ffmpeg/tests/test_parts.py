@@ -15,7 +15,7 @@ from similubot_core import ProgressInfo, ProgressStatus
 from similubot_ffmpeg import AudioConverter, FFmpegSettings, parts
 from similubot_ffmpeg.parts import PRE_ROLL, SHORTEST_PART, cut, how_many
 from similubot_ffmpeg.probe import AudioTrack
-from similubot_testkit.media import make_cover, make_sound, run_ffmpeg
+from similubot_loopback.media import make_cover, make_sound, run_ffmpeg
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
 RATE = 44_100

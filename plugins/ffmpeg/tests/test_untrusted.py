@@ -16,7 +16,7 @@ import pytest
 from similubot_core import CancelToken
 from similubot_core.process import run_process
 from similubot_ffmpeg import AudioConverter
-from similubot_testkit.media import make_sound
+from similubot_loopback.media import make_sound
 
 Shapes = Callable[[str], Path]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.backoff import Waits
-from similubot_testkit.mega_server import LoopbackMega
 
 FAST = Waits(first=0.01, longest=0.05, busy=0.02, silence=10.0, told=0.05)
 SAMPLES = Path(__file__).parent / "samples"

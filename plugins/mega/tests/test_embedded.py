@@ -11,10 +11,10 @@ from typing import Literal
 import pytest
 
 from similubot_core import ProgressInfo, ProgressStatus, StageContext, StageError
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
 from similubot_mega.backoff import Waits
 from similubot_mega.crypto import MIB, chunk_start
-from similubot_testkit.mega_server import LoopbackMega
 
 Make = Callable[..., MegaDownloader]
 

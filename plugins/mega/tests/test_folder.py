@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from similubot_core import StageContext, StageError
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
 from similubot_mega.folder import Node, choose_file, read_nodes
 from similubot_mega.links import MegaLink
-from similubot_testkit.mega_server import LoopbackMega
 
 
 def fetch(downloader: MegaDownloader, link: str, folder: Path) -> tuple[str, bytes]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from similubot_core import StageContext
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
 from similubot_mega.crypto import MIB
-from similubot_testkit.mega_server import LoopbackMega
 
 NODE_FOLDER = Path(__file__).parent / "node"
 SIZES = [1, 16, 128 * 1024 + 1, 5 * MIB + 3]

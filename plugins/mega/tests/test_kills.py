@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from similubot_core import ProgressInfo, StageContext
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
 from similubot_mega.crypto import MIB
-from similubot_testkit.mega_server import LoopbackMega
 
 MOST_FETCHED = 1.05
 

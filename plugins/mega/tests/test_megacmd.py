@@ -21,8 +21,8 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
-from similubot_testkit.mega_server import LoopbackMega
 
 Make = Callable[..., MegaDownloader]
 Install = Callable[[str], Path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from similubot_testkit.mega_server import LoopbackMega
+from similubot_loopback.mega_server import LoopbackMega
 
 MIB = 1024 * 1024
 OVER_THE_BASELINE = 64 * MIB

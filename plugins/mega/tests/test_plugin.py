@@ -9,9 +9,9 @@ import pytest
 
 import similubot_mega
 from similubot_core import Settings, SettingsError, StageContext
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.checks import check
-from similubot_testkit.mega_server import LoopbackMega
 
 LINK = f"https://mega.nz/file/AbCdEfGh#{'A' * 43}"
 

@@ -14,11 +14,11 @@ from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
 from similubot_core import Cancelled, CancelToken, ProgressInfo, StageContext
+from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader
 from similubot_mega.api import RemoteFile
 from similubot_mega.crypto import BLOCK, MIB, FileKey, chunk_mac, chunk_ranges
 from similubot_mega.part_file import BUFFER, PartFile
-from similubot_testkit.mega_server import LoopbackMega
 
 Make = Callable[..., MegaDownloader]
 

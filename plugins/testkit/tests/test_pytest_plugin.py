@@ -102,17 +102,6 @@ def test_a_tracker_that_takes_text_for_the_end_does_not(assert_tracker_keeps_the
 
     with pytest.raises(AssertionError, match="rule 5"):
         assert_tracker_keeps_the_rules(lambda: Gullible("Work"))
-
-
-def test_servers_of_this_machine(loopback_mega, loopback_catbox, loopback_discord):
-    import urllib.request
-
-    assert loopback_mega.add_file("name", b"content").startswith("https://mega.nz/file/")
-    with pytest.raises(urllib.request.HTTPError):
-        urllib.request.urlopen(loopback_catbox.catbox_url, timeout=10)
-    request = urllib.request.Request(loopback_discord.api_url + "/gateway")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert b"ws://127.0.0.1" in answer.read()
 """
 
 
@@ -129,4 +118,4 @@ def test_the_fixtures_work_in_a_strangers_repository(tmp_path: Path) -> None:
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "11 passed" in ran.stdout
+    assert "10 passed" in ran.stdout

@@ -6,7 +6,7 @@ nothing, and no test of a stranger's depends on what they need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from similubot_core import ProgressTracker, StageContext
     from similubot_core.plugins.specs import Plugins
-    from similubot_testkit.catbox_server import LoopbackCatbox
-    from similubot_testkit.discord_server import LoopbackDiscord
     from similubot_testkit.fake_clock import FakeClock
-    from similubot_testkit.mega_server import LoopbackMega
     from similubot_testkit.recording_sink import RecordingSink
 
 
@@ -71,30 +68,3 @@ def load_only() -> Callable[..., Plugins]:
 def no_plugins(load_only: Callable[..., Plugins]) -> Plugins:
     """What the core offers by itself, whatever is installed."""
     return load_only()
-
-
-@pytest.fixture
-def loopback_mega() -> Iterator[LoopbackMega]:
-    """A MEGA server of this machine; ``loopback_mega.url`` is SIMILUBOT_MEGA_API_URL."""
-    from similubot_testkit.mega_server import LoopbackMega
-
-    with LoopbackMega() as server:
-        yield server
-
-
-@pytest.fixture
-def loopback_catbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCatbox]:
-    """A Catbox and Litterbox server; ``.catbox_url`` and ``.litterbox_url`` are their addresses."""
-    from similubot_testkit.catbox_server import LoopbackCatbox
-
-    with LoopbackCatbox(tmp_path_factory.mktemp("catbox")) as server:
-        yield server
-
-
-@pytest.fixture
-def loopback_discord() -> Iterator[LoopbackDiscord]:
-    """A Discord server, REST and gateway; ``.api_url``, ``.gateway_url`` and ``.token``."""
-    from similubot_testkit.discord_server import LoopbackDiscord
-
-    with LoopbackDiscord() as server:
-        yield server

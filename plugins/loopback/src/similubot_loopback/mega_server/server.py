@@ -3,7 +3,7 @@
 It speaks the part of MEGA's protocol that public links need (API commands `g` and `f`, encrypted
 data by ranges). Files are encrypted to disk once and sent from there, so a file of any size costs
 no memory. Run it as a process of its own for measurements: `python -m
-similubot_testkit.mega_server FILE… [--limit N] [--bytes-per-second N] [--generate SIZE…]` prints
+similubot_loopback.mega_server FILE… [--limit N] [--bytes-per-second N] [--generate SIZE…]` prints
 one JSON object (`url`, `links`) and serves until its stdin ends; it then prints its counters.
 """
 
@@ -22,15 +22,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from similubot_testkit.bandwidth import Bandwidth
-from similubot_testkit.mega_server.crypto import (
+from similubot_loopback.bandwidth import Bandwidth
+from similubot_loopback.mega_server.crypto import (
     b64,
     encrypt_attributes,
     encrypt_file,
     encrypt_to_zeros,
     wrap_key,
 )
-from similubot_testkit.mega_server.faults import (
+from similubot_loopback.mega_server.faults import (
     ApiFault,
     DataFault,
     DataFaultKind,
@@ -38,7 +38,7 @@ from similubot_testkit.mega_server.faults import (
     hashcash_challenge,
     hashcash_is_right,
 )
-from similubot_testkit.mega_server.http import MegaHttpServer
+from similubot_loopback.mega_server.http import MegaHttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -368,7 +368,7 @@ def _new_handle() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Serve files as a process of its own until stdin ends; prints links, then counters."""
-    parser = argparse.ArgumentParser(prog="python -m similubot_testkit.mega_server")
+    parser = argparse.ArgumentParser(prog="python -m similubot_loopback.mega_server")
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--limit", type=int, help="bytes/s on each connection")
     parser.add_argument("--bytes-per-second", type=int, help="bytes/s on all of them together")

@@ -6,13 +6,13 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from similubot_testkit.discord_server.errors import MESSAGES
-from similubot_testkit.discord_server.interactions import Interactions
-from similubot_testkit.discord_server.limits import Fault
-from similubot_testkit.discord_server.messages import Message
-from similubot_testkit.discord_server.rest import Rest
-from similubot_testkit.discord_server.state import State
-from similubot_testkit.discord_server.thread import ServerThread
+from similubot_loopback.discord_server.errors import MESSAGES
+from similubot_loopback.discord_server.interactions import Interactions
+from similubot_loopback.discord_server.limits import Fault
+from similubot_loopback.discord_server.messages import Message
+from similubot_loopback.discord_server.rest import Rest
+from similubot_loopback.discord_server.state import State
+from similubot_loopback.discord_server.thread import ServerThread
 
 
 class Troubles:

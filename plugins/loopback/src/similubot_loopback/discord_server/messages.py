@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from similubot_testkit.discord_server.world import User, iso, snowflake_time
+from similubot_loopback.discord_server.world import User, iso, snowflake_time
 
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from similubot_testkit.discord_server.errors import api_error
-from similubot_testkit.discord_server.gateway import Gateway
-from similubot_testkit.discord_server.messages import (
+from similubot_loopback.discord_server.errors import api_error
+from similubot_loopback.discord_server.gateway import Gateway
+from similubot_loopback.discord_server.messages import (
     EPHEMERAL,
     LOADING,
     StoredMessage,
     pinged_by,
 )
-from similubot_testkit.discord_server.validate import check_body
-from similubot_testkit.discord_server.world import (
+from similubot_loopback.discord_server.validate import check_body
+from similubot_loopback.discord_server.world import (
     ADMINISTRATOR,
     EVERYONE_PERMISSIONS,
     Channel,

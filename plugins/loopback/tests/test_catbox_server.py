@@ -17,9 +17,9 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
-from similubot_testkit.catbox_server.process import CatboxProcess
+from similubot_loopback.catbox_server import LoopbackCatbox
+from similubot_loopback.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
+from similubot_loopback.catbox_server.process import CatboxProcess
 
 DATA = os.urandom(300_000)
 

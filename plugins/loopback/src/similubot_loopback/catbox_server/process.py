@@ -14,8 +14,8 @@ from typing import Self
 
 import msgspec
 
-from similubot_testkit.catbox_server.faults import Fault
-from similubot_testkit.catbox_server.server import LoopbackCatbox, ReceivedRequest
+from similubot_loopback.catbox_server.faults import Fault
+from similubot_loopback.catbox_server.server import LoopbackCatbox, ReceivedRequest
 
 _COUNTER_BYTES = 8
 
@@ -63,7 +63,7 @@ class CatboxProcess:
         self._counter_file.write(bytes(_COUNTER_BYTES))
         self._counter_file.flush()
         self._counter = mmap.mmap(self._counter_file.fileno(), _COUNTER_BYTES)
-        argv = [sys.executable, "-m", "similubot_testkit.catbox_server.process"]
+        argv = [sys.executable, "-m", "similubot_loopback.catbox_server.process"]
         argv += ["--folder", str(folder), "--counter", self._counter_file.name]
         if certificate is not None:
             argv += ["--certificate", *map(str, certificate)]
@@ -156,7 +156,7 @@ class CatboxProcess:
 
 def main() -> None:
     """Serve until standard input ends; each line of it is an `Order`."""
-    parser = argparse.ArgumentParser(prog="python -m similubot_testkit.catbox_server.process")
+    parser = argparse.ArgumentParser(prog="python -m similubot_loopback.catbox_server.process")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--counter", type=Path, required=True)
     parser.add_argument("--certificate", type=Path, nargs=2)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from similubot_testkit.discord_server.errors import api_error
-from similubot_testkit.discord_server.messages import EPHEMERAL, LOADING, StoredMessage
-from similubot_testkit.discord_server.state import State, Upload
-from similubot_testkit.discord_server.world import Channel, Role, User
+from similubot_loopback.discord_server.errors import api_error
+from similubot_loopback.discord_server.messages import EPHEMERAL, LOADING, StoredMessage
+from similubot_loopback.discord_server.state import State, Upload
+from similubot_loopback.discord_server.world import Channel, Role, User
 
 COMMAND, COMPONENT = 2, 3
 ANSWER_WITHIN = 3.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from similubot_testkit.bandwidth import Bandwidth
+from similubot_loopback.bandwidth import Bandwidth
 from similubot_testkit.fake_clock import FakeClock
 
 

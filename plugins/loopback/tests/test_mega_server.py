@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from similubot_testkit.mega_server import LoopbackMega
-from similubot_testkit.mega_server.crypto import unb64
+from similubot_loopback.mega_server import LoopbackMega
+from similubot_loopback.mega_server.crypto import unb64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,5 +1,5 @@
 """A loopback Catbox and Litterbox: uploads at constant memory, with faults on demand."""
 
-from similubot_testkit.catbox_server.server import LoopbackCatbox, ReceivedRequest
+from similubot_loopback.catbox_server.server import LoopbackCatbox, ReceivedRequest
 
 __all__ = ["LoopbackCatbox", "ReceivedRequest"]

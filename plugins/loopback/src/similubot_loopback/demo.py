@@ -24,9 +24,9 @@ from similubot_core.jobs.pipeline import JobResult, run_job
 from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import Plugins, StageSpec
 from similubot_core.process import run_process
-from similubot_testkit.catbox_server import LoopbackCatbox
-from similubot_testkit.media import make_video
-from similubot_testkit.mega_server import LoopbackMega
+from similubot_loopback.catbox_server import LoopbackCatbox
+from similubot_loopback.media import make_video
+from similubot_loopback.mega_server import LoopbackMega
 
 SECONDS = 180
 """The length of the video that is made."""

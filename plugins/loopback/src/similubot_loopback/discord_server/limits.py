@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from similubot_testkit.discord_server.errors import MESSAGES, ApiError
+from similubot_loopback.discord_server.errors import MESSAGES, ApiError
 
 GLOBAL_LIMIT = 50
 OLD_MESSAGE_AGE = 3600.0

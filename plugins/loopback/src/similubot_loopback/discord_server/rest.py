@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from similubot_testkit.discord_server.errors import ApiError, api_error
-from similubot_testkit.discord_server.interactions import Interactions
-from similubot_testkit.discord_server.limits import Buckets, Fault, Faults, OldMessageEdits
-from similubot_testkit.discord_server.messages import StoredMessage
-from similubot_testkit.discord_server.state import State, Upload, Webhook
-from similubot_testkit.discord_server.world import snowflake_time
+from similubot_loopback.discord_server.errors import ApiError, api_error
+from similubot_loopback.discord_server.interactions import Interactions
+from similubot_loopback.discord_server.limits import Buckets, Fault, Faults, OldMessageEdits
+from similubot_loopback.discord_server.messages import StoredMessage
+from similubot_loopback.discord_server.state import State, Upload, Webhook
+from similubot_loopback.discord_server.world import snowflake_time
 
 Json = dict[str, Any] | list[Any] | None
 Handler = Callable[["Call"], Awaitable[Json]]

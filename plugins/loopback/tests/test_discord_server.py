@@ -15,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_testkit.discord_server import LoopbackDiscord, OptionValue
+from similubot_loopback.discord_server import LoopbackDiscord, OptionValue
 
 INTENTS = discord.Intents.default()
 INTENTS.message_content = True
@@ -334,7 +334,7 @@ async def test_a_slash_command_is_not_shown_to_who_may_not_use_it(
 async def test_an_interaction_that_is_not_answered_in_time_is_unknown(
     server: LoopbackDiscord, bot: commands.Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("similubot_testkit.discord_server.interactions.ANSWER_WITHIN", 0.0)
+    monkeypatch.setattr("similubot_loopback.discord_server.interactions.ANSWER_WITHIN", 0.0)
     failed: asyncio.Queue[app_commands.AppCommandError] = asyncio.Queue()
 
     @bot.tree.error

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from similubot_testkit.catbox_server.faults import Reply
+from similubot_loopback.catbox_server.faults import Reply
 
 _MOST_HEAD_BYTES = 65_536
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from similubot_testkit.mega_server.faults import DataFault
-    from similubot_testkit.mega_server.server import LoopbackMega, StoredFile
+    from similubot_loopback.mega_server.faults import DataFault
+    from similubot_loopback.mega_server.server import LoopbackMega, StoredFile
 
 _SLICE = 1024 * 1024
 _SIOCOUTQNSD = 0x894B  # Linux: bytes in the send queue that were not sent yet

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from similubot_testkit.bandwidth import Bandwidth
-from similubot_testkit.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
-from similubot_testkit.catbox_server.form import FormError, FormReceiver, ReceivedFile
-from similubot_testkit.catbox_server.http import RequestHead, read_head, send_reply
-from similubot_testkit.catbox_server.rules import answer_to
+from similubot_loopback.bandwidth import Bandwidth
+from similubot_loopback.catbox_server.faults import Fault, Reply, Reset, SlowRead, Stall
+from similubot_loopback.catbox_server.form import FormError, FormReceiver, ReceivedFile
+from similubot_loopback.catbox_server.http import RequestHead, read_head, send_reply
+from similubot_loopback.catbox_server.rules import answer_to
 
 _BLOCK = 262_144
 _IDLE_SECONDS = 120.0

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from similubot_testkit.catbox_server.form import ReceivedFile
+from similubot_loopback.catbox_server.form import ReceivedFile
 
 LITTERBOX_TIMES = ("1h", "12h", "24h", "72h")
 _REFUSED = (".exe", ".scr", ".cpl", ".jar")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from similubot_testkit.discord_server.errors import api_error
+from similubot_loopback.discord_server.errors import api_error
 
 CONTENT = 2000
 EMBEDS = 10

@@ -18,13 +18,13 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
-from similubot_testkit.discord_server.interactions import Interaction, Interactions, OptionValue
-from similubot_testkit.discord_server.messages import Message
-from similubot_testkit.discord_server.rest import Request, Rest
-from similubot_testkit.discord_server.state import State, Webhook
-from similubot_testkit.discord_server.thread import PATIENCE, ServerThread
-from similubot_testkit.discord_server.troubles import Troubles
-from similubot_testkit.discord_server.world import Channel, Guild, Role, User
+from similubot_loopback.discord_server.interactions import Interaction, Interactions, OptionValue
+from similubot_loopback.discord_server.messages import Message
+from similubot_loopback.discord_server.rest import Request, Rest
+from similubot_loopback.discord_server.state import State, Webhook
+from similubot_loopback.discord_server.thread import PATIENCE, ServerThread
+from similubot_loopback.discord_server.troubles import Troubles
+from similubot_loopback.discord_server.world import Channel, Guild, Role, User
 
 T = TypeVar("T")
 

@@ -1,7 +1,0 @@
-"""`python -m similubot_testkit.mega_server FILE…`: the loopback MEGA as a process of its own."""
-
-import sys
-
-from similubot_testkit.mega_server.server import main
-
-sys.exit(main())
