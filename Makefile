@@ -11,7 +11,7 @@ INSTALL := pip --disable-pip-version-check --quiet install --constraint constrai
 PIP := $(BIN)/python -m $(INSTALL)
 NEW_ENOUGH = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
   { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
-CODE := similubot_core $(wildcard plugins/*/src plugins/*/tests) $(wildcard tests bench examples docs)
+CODE := similubot_core $(wildcard plugins/*/src plugins/*/tests) $(wildcard tests bench examples docs scripts) conftest.py
 
 .PHONY: help demo test test-all lint types docs bench format clean
 
@@ -27,6 +27,7 @@ help:
 	@echo "make clean     remove what the others installed and built"
 
 demo: $(VENV)/.bundle
+	@echo "Running the demo: a video in a MEGA server of this machine becomes a link of a Catbox server of it."
 	$(BIN)/similubot demo
 
 test: $(VENV)/.dev
@@ -66,6 +67,7 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.bundle: $(VENV)/.python $(DESCRIPTIONS) constraints.txt
+	@echo "Installing SimiluBot and what it needs into $(VENV); the first time takes about a minute …"
 	$(PIP) $(EDITABLE)
 	@touch $@
 
