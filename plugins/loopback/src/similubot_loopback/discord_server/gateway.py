@@ -45,8 +45,8 @@ class Connection:
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def put(self, payload: dict[str, Any]) -> None:
-        """Queue one payload."""
-        self._queue.put_nowait(payload)
+        """Queue one payload; Discord sends all four fields each time, and nextcord relies on it."""
+        self._queue.put_nowait({"op": None, "d": None, "s": None, "t": None, **payload})
 
     async def write(self) -> None:
         """Send what is queued, until cancelled or the peer is gone."""

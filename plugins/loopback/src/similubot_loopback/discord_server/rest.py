@@ -81,6 +81,7 @@ class Rest:
             ("GET /applications/@me", "bot", self._application),
             ("GET /gateway", "none", self._gateway),
             ("GET /gateway/bot", "bot", self._gateway),
+            ("GET /soundboard-default-sounds", "bot", self._no_sounds),  # py-cord asks at its start
             ("GET /channels/{channel}", "bot", self._channel),
             ("POST /channels/{channel}/typing", "bot", self._typing),
             ("GET /channels/{channel}/messages", "bot", self._history),
@@ -220,6 +221,9 @@ class Rest:
         url = f"ws{self.state.base_url.removeprefix('http')}/gateway/ws"
         limits = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
         return {"url": url, "shards": 1, "session_start_limit": limits}
+
+    async def _no_sounds(self, call: Call) -> Json:
+        return []
 
     async def _guild(self, call: Call) -> Json:
         guild = self.state.guilds.get(call.id("guild"))
@@ -386,7 +390,10 @@ def _hook_payload(hook: Webhook) -> dict[str, Any]:
 
 
 async def _read(request: web.Request) -> Call:
-    """The body of a request: JSON, or multipart with payload_json and files[n]."""
+    """The body of a request: JSON, or a form with payload_json and files[n].
+
+    Without a file py-cord's form is urlencoded, which Discord takes just as well.
+    """
     files: list[Upload] = []
     body: Any = {}
     if request.content_type.startswith("multipart/"):
@@ -398,6 +405,8 @@ async def _read(request: web.Request) -> Call:
                 body = _parse(content)
             elif part.name is not None and part.name.startswith("files["):
                 files.append((part.filename or "file", content))
+    elif request.content_type == "application/x-www-form-urlencoded":
+        body = _parse(str((await request.post()).get("payload_json", "")).encode())
     else:
         content = await request.read()
         if content:

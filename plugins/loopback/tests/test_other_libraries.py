@@ -1,0 +1,44 @@
+"""The loopback Discord serves bots of other libraries: they log in, edit and answer."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from similubot_loopback.discord_server import LoopbackDiscord
+
+BOT = Path(__file__).with_name("other_library_bot.py")
+LIBRARIES = {
+    "nextcord": ("nextcord==2.6.0", "setuptools<80"),  # it imports pkg_resources
+    "py-cord": ("py-cord==2.8.1",),
+    "disnake": ("disnake==2.12.2",),
+}
+PATIENCE = 60.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_bot_of_another_library_is_served(library: str, tmp_path: Path) -> None:
+    python = tmp_path / "environment/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    subprocess.run([*install, *LIBRARIES[library]], check=True)
+    with LoopbackDiscord() as discord:
+        argv = [str(python), str(BOT), library, discord.api_url, discord.gateway_url, discord.token]
+        bot = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        try:
+            discord.wait(lambda: discord.commands() or None, PATIENCE)
+            discord.type_message("!hello")
+            discord.wait(lambda: last_content(discord) == "hello, edited", PATIENCE)
+            discord.slash("ping")
+            discord.wait(lambda: last_content(discord) == "pong", PATIENCE)
+            assert discord.unknown_routes == []
+        finally:
+            bot.kill()
+            bot.wait()
+
+
+def last_content(discord: LoopbackDiscord) -> str | None:
+    message = discord.last_message(author=discord.bot)
+    return None if message is None else message.content
