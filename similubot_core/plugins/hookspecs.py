@@ -1,4 +1,4 @@
-"""The four hooks of a plugin.
+"""The five hooks of a plugin.
 
 A plugin is an installed distribution with an entry point in the group ``similubot`` that names a
 module with functions marked by `hookimpl`. The hooks take no arguments, are called once, when a
@@ -10,7 +10,13 @@ from collections.abc import Sequence
 
 import pluggy
 
-from similubot_core.plugins.specs import CommandSpec, SinkSpec, StageSpec, TrackerSpec
+from similubot_core.plugins.specs import (
+    CommandSpec,
+    ExtensionSpec,
+    SinkSpec,
+    StageSpec,
+    TrackerSpec,
+)
 
 PROJECT = "similubot"
 """The name of the entry point group and of pluggy's project."""
@@ -88,4 +94,23 @@ def similubot_commands() -> Sequence[CommandSpec]:  # type: ignore[empty-body]
         >>> @hookimpl
         ... def similubot_commands():
         ...     return [CommandSpec("greet", "say hello", lambda p: p.add_argument("who"), greet)]
+    """
+
+
+@hookspec
+def similubot_extensions() -> Sequence[ExtensionSpec]:  # type: ignore[empty-body]
+    """What this plugin adds to other plugins, such as commands of the bot.
+
+    Examples:
+        >>> from similubot_core import ExtensionSpec, hookimpl
+        >>> def greeting(settings):
+        ...     from similubot_bot import BotExtension
+        ...     async def add_commands(bot, service):
+        ...         @bot.hybrid_command()
+        ...         async def greet(ctx):
+        ...             await ctx.send("Hello.")
+        ...     return BotExtension("greeting", add_commands)
+        >>> @hookimpl
+        ... def similubot_extensions():
+        ...     return [ExtensionSpec("greeting", "the command greet", "bot", greeting)]
     """

@@ -23,6 +23,7 @@ from similubot_core.plugins.specs import (
     CommandSpec,
     ConverterSpec,
     DownloaderSpec,
+    ExtensionSpec,
     PluginRecord,
     Plugins,
     SinkSpec,
@@ -42,6 +43,7 @@ HOOKS: Mapping[str, tuple[type[AnySpec], ...]] = {
     "similubot_sinks": (SinkSpec,),
     "similubot_stages": (DownloaderSpec, ConverterSpec, UploaderSpec),
     "similubot_commands": (CommandSpec,),
+    "similubot_extensions": (ExtensionSpec,),
 }
 """Each hook's name, and the descriptors it may return."""
 
@@ -270,6 +272,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "run": _CALLED,
     "check": (lambda value: value is None or callable(value), "a function or None"),
     "summary": (lambda value: isinstance(value, str), "a text"),
+    "extends": (lambda value: isinstance(value, str), "a plugin's name"),
     "programs": (
         lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
         "a tuple of names",

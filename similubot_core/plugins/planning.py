@@ -75,7 +75,7 @@ def plan_job(
 
 def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader | None:
     """The downloader that accepts the source; None when it is a file."""
-    accepting = [spec for spec in plugins.all(DownloaderSpec) if _accepts(spec, source)]
+    accepting = [spec for spec in plugins.all(DownloaderSpec) if accepts(spec, source)]
     if len(accepting) > 1:
         names = " and ".join(spec.name for spec in accepting)
         raise UsageError(f"Several downloaders take this link: {names}; disable all but one.")
@@ -108,7 +108,8 @@ def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader
         raise UsageError(f"The file {shown} cannot be read: {reason}.") from error
 
 
-def _accepts(spec: DownloaderSpec, source: str) -> bool:
+def accepts(spec: DownloaderSpec, source: str) -> bool:
+    """Whether a downloader accepts a source; False when its plugin cannot even say."""
     try:
         return spec.accepts(source)
     except Exception as error:  # noqa: BLE001  (one plugin's bug must not stop every job)

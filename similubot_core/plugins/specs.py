@@ -221,8 +221,31 @@ class CommandSpec:
     check: CheckFunction | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExtensionSpec:
+    """What a plugin adds to another plugin that can be extended, such as the bot.
+
+    Attributes:
+        name: Lower case, unique among all extensions.
+        summary: One line for people.
+        extends: The name of the plugin that it extends, such as "bot".
+        factory: Makes it from the settings; that plugin documents what it takes (the bot: a
+            `similubot_bot.BotExtension`), and leaves out what is something else. Called only when
+            that plugin runs.
+        settings: The dataclass of its table in similubot.toml; None is no settings.
+        check: What `similubot doctor` asks; None is nothing.
+    """
+
+    name: str
+    summary: str
+    extends: str
+    factory: Callable[[Settings], object]
+    settings: type[SettingsTable] | None = None
+    check: CheckFunction | None = None
+
+
 StageSpec = DownloaderSpec | ConverterSpec | UploaderSpec
-AnySpec = TrackerSpec | SinkSpec | StageSpec | CommandSpec
+AnySpec = TrackerSpec | SinkSpec | StageSpec | CommandSpec | ExtensionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,5 +325,6 @@ WORDS: Mapping[type, str] = {
     ConverterSpec: "converter",
     UploaderSpec: "uploader",
     CommandSpec: "command",
+    ExtensionSpec: "extension",
 }
 """The word for each kind of descriptor."""

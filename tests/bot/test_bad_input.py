@@ -33,27 +33,32 @@ LINK = "https://mega.nz/file/abcdefgh#" + "k" * 43
     ("typed", "told"),
     [
         ("!convert", "Give a link or attach a file: `!convert LINK 128`."),
-        ("!convert https://example.org/a.mp4", "is nothing that I can fetch. I take: public links"),
-        ("!convert /etc/passwd", "/etc/passwd is nothing that I can fetch"),
-        ("!convert file:///etc/passwd", "is nothing that I can fetch"),
+        (
+            "!convert https://example.org/a.mp4",
+            "I can't download https://example.org/a.mp4. Supported: public",
+        ),
+        ("!convert /etc/passwd", "I can't download /etc/passwd. Supported"),
+        ("!convert file:///etc/passwd", "I can't download"),
         (f"!convert {LINK} {LINK}", "One link at a time"),
-        (f"!convert {LINK} 128 catbox {LINK}", "did not understand all of that; `!help` shows"),
+        (f"!convert {LINK} 128 catbox {LINK}", "didn't understand that; `!help` shows"),
         (f"!convert {LINK} 9999", "9999 is not within 32 to 512 kb/s"),
         (f"!convert {LINK} -5", "-5 is no bitrate"),
-        (f"!convert {LINK} 128 nowhere", "no place 'nowhere' to upload to; there are: catbox, l"),
-        (f"!convert {LINK} 128 folder=/etc", "no place 'folder=/etc'"),
-        (f"!convert {LINK} 128 folder", "no place 'folder'"),
-        (f'!convert "{LINK}', "did not understand all of that"),
+        (f"!convert {LINK} 128 nowhere", "can't upload to 'nowhere'; choose one of catbox, l"),
+        (f"!convert {LINK} 128 folder=/etc", "can't upload to 'folder=/etc'"),
+        (f"!convert {LINK} 128 folder", "can't upload to 'folder'"),
+        (f'!convert "{LINK}', "didn't understand that"),
         ("!convert " + "x" * 1990, "too long for a link"),
-        ("!convert https://mega.nz/" + "ä" * 900, "is nothing that I can fetch"),
-        ("!convert https://@everyone/<@1>", "nothing that I can fetch"),
-        ("!cancel", "no job here that could be cancelled"),
-        ("!cancel 7", "no job 7 that you could cancel"),
-        ("!cancel everything", "did not understand all of that"),
-        (f"!convert {999999999999999999999999} 1", "nothing that I can fetch"),
+        ("!convert https://mega.nz/" + "ä" * 900, "I can't download"),
+        ("!convert https://@everyone/<@1>", "I can't download"),
+        ("!cancel", "You have no job to cancel"),
+        ("!cancel 7", "no job 7 that you can cancel"),
+        ("!cancel everything", "didn't understand that"),
+        (f"!convert {999999999999999999999999} 1", "I can't download"),
     ],
 )
-def test_a_bad_request_is_told_what_is_wrong(shared_bot: BotProcess, typed: str, told: str) -> None:
+def test_a_bad_request_gets_a_sentence_that_says_what_is_wrong(
+    shared_bot: BotProcess, typed: str, told: str
+) -> None:
     before = len(answers(shared_bot))
     shared_bot.discord.type_message(typed)
     answer = plain_answer(shared_bot, count=before + 1)
@@ -88,7 +93,7 @@ def test_a_mistake_in_a_slash_command_is_told_to_that_person_alone(bot: BotProce
     bot.discord.slash("convert", {"link": "https://example.org/"})
     answer = bot.discord.wait(lambda: bot.discord.last_message(author=bot.discord.bot))
     assert answer.ephemeral
-    assert "nothing that I can fetch" in answer.content
+    assert "I can't download" in answer.content
 
 
 def test_who_is_not_among_the_users_is_refused_and_an_admin_is_not(bot: BotProcess) -> None:
@@ -98,7 +103,7 @@ def test_who_is_not_among_the_users_is_refused_and_an_admin_is_not(bot: BotProce
     eve = bot.discord.add_user("eve")
     bot.start(BOT_ROLES=str(role.id), BOT_ADMINS=str(eve.id))
     for number, (user, told) in enumerate(
-        [(ann, "You are not among those"), (bob, "Pong!"), (eve, "Pong!")], start=1
+        [(ann, "You do not have permission to use me"), (bob, "Pong!"), (eve, "Pong!")], start=1
     ):
         bot.discord.type_message("!ping", author=user)
         assert plain_answer(bot, count=number).startswith(told)
@@ -120,7 +125,7 @@ def test_who_asks_too_quickly_waits(bot: BotProcess, make_sound: Callable[[float
     bot.discord.type_message(f"!convert {link}")
     bot.discord.type_message(f"!convert {link}")
     bot.discord.wait(lambda: len(answers(bot)) == 3)
-    told = [m.content for m in answers(bot) if "Not so fast" in m.content]
+    told = [m.content for m in answers(bot) if "You are asking too fast" in m.content]
     assert len(told) == 1
 
 
@@ -135,7 +140,7 @@ def test_a_user_with_too_many_jobs_is_refused(
     bot.discord.wait(lambda: len(answers(bot)) == 3)
     refused = [m.content for m in answers(bot) if m.content]
     assert refused == [
-        "You have 2 jobs here already; wait for one to end, or cancel one.",
+        "You already have 2 jobs here; wait for one to end, or cancel one.",
     ]
 
 
@@ -154,7 +159,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_fetched(
 def test_a_disk_that_is_nearly_full_takes_no_job(bot: BotProcess) -> None:
     bot.start(BOT_MIN_FREE_DISK=str(2**62))
     bot.discord.type_message(f"!convert {LINK}")
-    assert plain_answer(bot) == "There is no room on my disk at the moment; try again later."
+    assert plain_answer(bot) == "I am out of disk space at the moment; try again later."
 
 
 def test_a_dead_link_is_told_and_nothing_is_left(bot: BotProcess) -> None:
@@ -165,7 +170,7 @@ def test_a_dead_link_is_told_and_nothing_is_left(bot: BotProcess) -> None:
     assert bot.left_over() == []
 
 
-def test_the_help_names_every_command_and_what_is_taken(bot: BotProcess) -> None:
+def test_the_help_names_every_command_and_what_is_supported(bot: BotProcess) -> None:
     bot.start()
     bot.discord.type_message("!help")
     text = str(bot.discord.wait(lambda: bot.discord.last_message(author=bot.discord.bot)).embeds)
@@ -185,7 +190,7 @@ def test_the_status_is_for_those_who_manage_the_server(bot: BotProcess) -> None:
     with pytest.raises(PermissionError):
         bot.discord.slash("status", user=ann)
     bot.discord.type_message("!status", author=ann)
-    assert plain_answer(bot) == "Only those who manage this server may see that."
+    assert plain_answer(bot) == "Only people who manage this server can see that."
     bot.discord.slash("status")
     told = bot.discord.wait(lambda: next((m for m in answers(bot) if m.embeds), None))
     assert told.ephemeral

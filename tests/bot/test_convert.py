@@ -167,7 +167,7 @@ def test_who_has_waited_is_notified_by_a_message_of_its_own(
     bot.discord.type_message("!convert", attachments=[("song.mp3", b"this is only text" * 99)])
     failed = bot.discord.wait(lambda: next(iter(notices(bot)[1:]), None))
     assert failed.pinged == {bot.discord.owner.id}
-    assert "song.mp3 did not work out: " in failed.content
+    assert "song.mp3 failed: " in failed.content
 
 
 def test_who_cancelled_a_job_is_not_notified_of_it(

@@ -82,7 +82,7 @@ def test_sigterm_keeps_what_does_not_end_in_time_and_says_so(
     bot.discord.wait(lambda: len(answers(bot)) == 2)
 
     assert bot.terminate() == 0
-    assert "I am being restarted. This goes on by itself" in description(answers(bot)[0])
+    assert "I am restarting. This job continues by itself" in description(answers(bot)[0])
     assert [button["label"] for button in answers(bot)[0].buttons] == ["Cancel"]
 
     bot.mega.limit = None
@@ -99,7 +99,7 @@ def test_a_stopping_bot_takes_nothing_new(bot: BotProcess, make_sound: MakeSound
     bot.process.terminate()
     wait_until(lambda: "Stopping" in bot.log_text())
     bot.discord.type_message(f"!convert {link}")
-    assert "I am being restarted; ask again in a minute." in plain_answer(bot, count=2)
+    assert "I am restarting; try again in a minute." in plain_answer(bot, count=2)
     bot.process.terminate()  # the second time: do not wait for the job
     assert bot.process.wait(20) == 0
 

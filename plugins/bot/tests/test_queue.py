@@ -1,4 +1,4 @@
-"""The fair queue: its caps, its order, and the places that it tells."""
+"""The fair queue: its caps, its order and its positions."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ def jobs_of(queue: FairQueue) -> list[int]:
 
 
 def test_users_take_turns_whoever_asked_first() -> None:
-    queue = FairQueue(Caps(1, 1, None))
+    queue = FairQueue(Caps(1, None))
     for job in (1, 2, 3):
         queue.add(Ticket(job, user=7, server=None))
     queue.add(Ticket(4, user=8, server=None))
@@ -22,7 +22,7 @@ def test_users_take_turns_whoever_asked_first() -> None:
 
 
 def test_a_user_served_lately_comes_after_one_served_long_ago() -> None:
-    queue = FairQueue(Caps(1, 1, None), served={7: 100.0, 8: 50.0})
+    queue = FairQueue(Caps(1, None), served={7: 100.0, 8: 50.0})
     queue.add(Ticket(1, 7, None))
     queue.add(Ticket(2, 8, None))
     queue.add(Ticket(3, 9, None))
@@ -30,7 +30,7 @@ def test_a_user_served_lately_comes_after_one_served_long_ago() -> None:
 
 
 def test_an_interrupted_job_goes_before_all_others() -> None:
-    queue = FairQueue(Caps(1, 1, None), served={7: 100.0})
+    queue = FairQueue(Caps(1, None), served={7: 100.0})
     queue.add(Ticket(2, 8, None))
     queue.add(Ticket(3, 7, None))
     queue.add(Ticket(1, 7, None, again=True))
@@ -38,7 +38,7 @@ def test_an_interrupted_job_goes_before_all_others() -> None:
 
 
 def test_a_job_that_its_users_cap_holds_up_lets_others_pass() -> None:
-    queue = FairQueue(Caps(jobs=2, per_user=1, per_server=None))
+    queue = FairQueue(Caps(per_user=1, per_server=None))
     for job, user in ((1, 7), (2, 7), (3, 8)):
         queue.add(Ticket(job, user, None))
     started = [queue.start_next(1.0), queue.start_next(2.0), queue.start_next(3.0)]
@@ -46,30 +46,31 @@ def test_a_job_that_its_users_cap_holds_up_lets_others_pass() -> None:
 
 
 def test_a_servers_cap_does_not_hold_up_direct_messages() -> None:
-    queue = FairQueue(Caps(jobs=9, per_user=9, per_server=1))
+    queue = FairQueue(Caps(per_user=9, per_server=1))
     for job, server in ((1, 5), (2, 5), (3, None), (4, None)):
         queue.add(Ticket(job, job, server))
     started = [queue.start_next(float(n)) for n in range(5)]
     assert [ticket.job for ticket in started if ticket] == [1, 3, 4]
 
 
-def test_places_count_from_one_and_move_up() -> None:
-    queue = FairQueue(Caps(1, 1, None))
+def test_positions_count_from_one_and_move_up() -> None:
+    queue = FairQueue(Caps(1, None))
     for job in (1, 2, 3):
         queue.add(Ticket(job, job, None))
     queue.start_next(1.0)
-    assert queue.places() == {2: 1, 3: 2}
+    assert queue.positions() == {2: 1, 3: 2}
     queue.remove(2)
-    assert queue.places() == {3: 1}
+    assert queue.positions() == {3: 1}
 
 
-def test_the_place_of_a_new_job_is_known_before_it_is_added() -> None:
-    queue = FairQueue(Caps(jobs=2, per_user=1, per_server=None))
-    assert queue.place_if_added(Ticket(1, 7, None)) is None
+def test_the_position_of_a_new_job_is_known_before_it_is_added() -> None:
+    queue = FairQueue(Caps(per_user=1, per_server=None))
+    assert queue.fits(Ticket(1, 7, None))
     queue.add(Ticket(1, 7, None))
     queue.start_next(1.0)
-    assert queue.place_if_added(Ticket(2, 8, None)) is None
-    assert queue.place_if_added(Ticket(2, 7, None)) == 1, "their cap holds it up"
+    assert queue.fits(Ticket(2, 8, None))
+    assert not queue.fits(Ticket(2, 7, None))
+    assert queue.position_if_added(Ticket(2, 7, None)) == 1, "their cap holds it up"
     assert queue.waiting == 0
 
 
@@ -79,7 +80,9 @@ arrivals = st.lists(
 )
 
 
-def play(queue: FairQueue, ticks: Arrivals) -> Iterator[tuple[list[Ticket], Ticket, list[Ticket]]]:
+def play(
+    queue: FairQueue, ticks: Arrivals, jobs: int
+) -> Iterator[tuple[list[Ticket], Ticket, list[Ticket]]]:
     """Each tick brings jobs, ends the oldest running one, and starts what may start.
 
     Yields, for each start: what ran before it, what was started, what waits then.
@@ -93,7 +96,7 @@ def play(queue: FairQueue, ticks: Arrivals) -> Iterator[tuple[list[Ticket], Tick
         if queue.running:
             queue.remove(queue.running[0].job)
         before = queue.running
-        while ticket := queue.start_next(now := now + 1):
+        while len(queue.running) < jobs and (ticket := queue.start_next(now := now + 1)):
             yield before, ticket, queue.order()
             before = queue.running
     assert queue.waiting == 0, "somebody waits for ever"
@@ -103,9 +106,9 @@ def play(queue: FairQueue, ticks: Arrivals) -> Iterator[tuple[list[Ticket], Tick
 def test_while_a_user_waits_nobody_else_is_started_twice(
     ticks: Arrivals, jobs: int, per_user: int
 ) -> None:
-    queue = FairQueue(Caps(jobs, per_user, None))
+    queue = FairQueue(Caps(per_user, None))
     started: dict[int, set[int]] = {}
-    for before, ticket, waiting in play(queue, ticks):
+    for before, ticket, waiting in play(queue, ticks, jobs):
         at_cap = {t.user for t in before if sum(r.user == t.user for r in before) >= per_user}
         users = {t.user for t in waiting}
         for user in users - {ticket.user} - at_cap:
@@ -119,11 +122,11 @@ def test_while_a_user_waits_nobody_else_is_started_twice(
 def test_the_caps_hold_at_every_start_and_all_get_their_turn(
     ticks: Arrivals, jobs: int, per_user: int, per_server: int | None
 ) -> None:
-    queue = FairQueue(Caps(jobs, per_user, per_server))
-    for before, ticket, waiting in play(queue, ticks):
+    queue = FairQueue(Caps(per_user, per_server))
+    for before, ticket, waiting in play(queue, ticks, jobs):
         running = [*before, ticket]
         assert len(running) <= jobs
         assert sum(t.user == ticket.user for t in running) <= per_user
         if per_server is not None and ticket.server is not None:
             assert sum(t.server == ticket.server for t in running) <= per_server
-        assert queue.places() == {t.job: n for n, t in enumerate(waiting, start=1)}
+        assert queue.positions() == {t.job: n for n, t in enumerate(waiting, start=1)}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
-from similubot_discord_sink.embed import COLOURS, job_embed
+from similubot_discord_sink.embed import STATUS_COLOURS, job_embed
 from similubot_discord_sink.operations import Operations, OperationState
-from similubot_discord_sink.plain_text import cut, plain, units
+from similubot_discord_sink.plain_text import cut, escape, units
 from similubot_loopback.discord_server.messages import pinged_by
 from similubot_loopback.discord_server.validate import check_body
 
@@ -88,7 +88,7 @@ def test_no_input_breaks_discords_limits_or_pings(
 @given(nasty, st.integers(1, 300))
 def test_plain_text_is_one_line_of_bounded_length(text: str, limit: int) -> None:
     for links in (False, True):
-        made = plain(text, limit, links=links)
+        made = escape(text, limit, links=links)
         assert "\n" not in made
         assert "\r" not in made
         assert units(made) <= 3 * limit + 3
@@ -120,11 +120,11 @@ def test_cut_counts_as_discord_does(text: str, limit: int) -> None:
     ],
 )
 def test_names_from_outside_are_shown_as_they_are_written(text: str, shown: str) -> None:
-    assert plain(text) == shown
+    assert escape(text) == shown
 
 
 def test_a_link_in_a_message_stays_a_link() -> None:
-    made = plain("Done_ https://files.example/a_b_c.m4a", links=True)
+    made = escape("Done_ https://files.example/a_b_c.m4a", links=True)
     assert made == r"Done\_ https://files.example/a_b_c.m4a"
 
 
@@ -132,7 +132,7 @@ def test_a_link_in_a_message_stays_a_link() -> None:
 def test_the_colour_and_the_mark_tell_the_status(status: ProgressStatus) -> None:
     embed = job_embed([state("Upload", status, 50)], now=NOW)
     assert embed.colour is not None
-    assert embed.colour.value == COLOURS[status]
+    assert embed.colour.value == STATUS_COLOURS[status]
     assert str(embed.title).endswith("Upload")
 
 

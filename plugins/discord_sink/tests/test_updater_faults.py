@@ -17,7 +17,7 @@ from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink import DiscordProgressUpdater
 from similubot_discord_sink.editor import interval_at
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_discord_sink.target import Verdict, judge
+from similubot_discord_sink.target import Verdict, classify_error
 from similubot_loopback.discord_server import Fault, LoopbackDiscord
 
 PATCH = "PATCH /channels/{channel}/messages/{message}"
@@ -334,4 +334,4 @@ async def test_after_aclose_nothing_is_edited(
     ids=repr,
 )
 def test_errors_that_are_no_answer_are_judged(error: Exception, verdict: Verdict) -> None:
-    assert judge(error) is verdict
+    assert classify_error(error) is verdict

@@ -5,16 +5,60 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from similubot_core import Check, CommandContext, CommandSpec, Settings, hookimpl
+from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from similubot_bot.access import Requester
+    from similubot_bot.extensions import BotExtension, ExecutorContext
+    from similubot_bot.jobs.executor import AttemptListener, Executor, JobTask
+    from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
+    from similubot_bot.jobs.requests import plan_task
+    from similubot_bot.service import BotService, QueueEntry
     from similubot_bot.settings import BotSettings
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "AttemptListener",
+    "BotExtension",
+    "BotService",
+    "BotSettings",
+    "Executor",
+    "ExecutorContext",
+    "JobOutcome",
+    "JobRecord",
+    "JobRequest",
+    "JobStatus",
+    "JobTask",
+    "QueueEntry",
+    "Requester",
+    "plan_task",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AttemptListener": "jobs.executor",
+        "BotExtension": "extensions",
+        "BotService": "service",
+        "BotSettings": "settings",
+        "Executor": "jobs.executor",
+        "ExecutorContext": "extensions",
+        "JobOutcome": "jobs.records",
+        "JobRecord": "jobs.records",
+        "JobRequest": "jobs.records",
+        "JobStatus": "jobs.records",
+        "JobTask": "jobs.executor",
+        "QueueEntry": "service",
+        "Requester": "access",
+        "plan_task": "jobs.requests",
+    },
+)
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--check", action="store_true", help="say what is missing, without connecting"
+        "--check", action="store_true", help="print what is missing, without connecting"
     )
 
 

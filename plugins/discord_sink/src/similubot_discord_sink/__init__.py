@@ -11,18 +11,26 @@ from similubot_core.lazy import lazy_names
 if TYPE_CHECKING:
     from similubot_discord_sink.board import ProgressBoard
     from similubot_discord_sink.cancel_view import CancelView
+    from similubot_discord_sink.embed import STATUS_COLOURS
     from similubot_discord_sink.endpoint import point_discord_at
+    from similubot_discord_sink.plain_text import escape
     from similubot_discord_sink.settings import DiscordSettings
+    from similubot_discord_sink.target import Verdict, classify_error, describe_error
     from similubot_discord_sink.updater import DiscordProgressUpdater
     from similubot_discord_sink.webhook_sink import open_webhook_sink
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "STATUS_COLOURS",
     "CancelView",
     "DiscordProgressUpdater",
     "DiscordSettings",
     "ProgressBoard",
+    "Verdict",
+    "classify_error",
+    "describe_error",
+    "escape",
     "open_webhook_sink",
     "point_discord_at",
 ]
@@ -34,6 +42,11 @@ __getattr__ = lazy_names(
         "DiscordProgressUpdater": "updater",
         "DiscordSettings": "settings",
         "ProgressBoard": "board",
+        "STATUS_COLOURS": "embed",
+        "Verdict": "target",
+        "classify_error": "target",
+        "describe_error": "target",
+        "escape": "plain_text",
         "open_webhook_sink": "webhook_sink",
         "point_discord_at": "endpoint",
     },

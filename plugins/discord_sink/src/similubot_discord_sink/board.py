@@ -10,9 +10,9 @@ import discord
 
 from similubot_core import ProgressCallback, ProgressStatus, render
 from similubot_discord_sink.editor import MessageEditor
-from similubot_discord_sink.embed import COLOURS, LONGEST_BAR, present_state, speed_of
+from similubot_discord_sink.embed import LONGEST_BAR, STATUS_COLOURS, present_state, speed_of
 from similubot_discord_sink.operations import Operations
-from similubot_discord_sink.plain_text import plain
+from similubot_discord_sink.plain_text import escape
 from similubot_discord_sink.target import Frame, MessageTarget
 
 MOST_PER_PAGE = 10
@@ -109,9 +109,9 @@ class ProgressBoard:
         ended = sum(operations.all_ended() for _, operations in jobs)
         status = _status(operations for _, operations in jobs)
         embed = discord.Embed(
-            title=f"{render.MARKS[status]} {plain(self._title)}",
+            title=f"{render.MARKS[status]} {escape(self._title)}",
             description="\n".join(lines) or "Nothing is under way.",
-            colour=COLOURS[status],
+            colour=STATUS_COLOURS[status],
             timestamp=datetime.now(UTC),
         )
         pages = self._last_page() + 1
@@ -138,10 +138,10 @@ class ProgressBoard:
         states = operations.states()
         present = present_state(states)
         if present is None or present.info is None:
-            return [f"▫️ **{plain(title, TITLE_LIMIT)}**"]
+            return [f"▫️ **{escape(title, TITLE_LIMIT)}**"]
         info = present.info
-        name = plain(info.operation, OPERATION_LIMIT)
-        head = f"{render.MARKS[info.status]} **{plain(title, TITLE_LIMIT)}** · {name}"
+        name = escape(info.operation, OPERATION_LIMIT)
+        head = f"{render.MARKS[info.status]} **{escape(title, TITLE_LIMIT)}** · {name}"
         if info.status.is_final:
             took = sum(state.seconds or 0.0 for state in states)
             return [f"{head} · {render.duration(took)}"]

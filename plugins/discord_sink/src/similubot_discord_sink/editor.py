@@ -15,8 +15,8 @@ from similubot_discord_sink.target import (
     Frame,
     Target,
     Verdict,
-    judge,
-    reason,
+    classify_error,
+    describe_error,
 )
 
 log = logging.getLogger("similubot.discord")
@@ -185,7 +185,7 @@ class MessageEditor:
             self._next_urgent_at = now + min(URGENT_GAP, self._interval)
 
     def _failed(self, error: Exception, frame: Frame, *, urgent: bool) -> None:
-        verdict = judge(error)
+        verdict = classify_error(error)
         if verdict is Verdict.MOVE:
             verdict = Verdict.RETRY if self._target.move() else Verdict.STOP
             if verdict is Verdict.RETRY:
@@ -195,7 +195,7 @@ class MessageEditor:
             gone = isinstance(error, discord.HTTPException) and error.code in GONE
             known = isinstance(error, (discord.HTTPException, RuntimeError))
             level = logging.INFO if gone else logging.WARNING if known else logging.ERROR
-            self._stop(reason(error), level, error=None if known else error)
+            self._stop(describe_error(error), level, error=None if known else error)
         elif verdict is Verdict.SKIP:
             log.error("Discord refused a frame for %s: %s", self._target.name, error)
             self._shown = frame
@@ -212,7 +212,7 @@ class MessageEditor:
                 log.warning(
                     "The progress in %s waits: %s. It goes on by itself.",
                     self._target.name,
-                    reason(error),
+                    describe_error(error),
                 )
             self._again(delay, urgent=urgent)
 

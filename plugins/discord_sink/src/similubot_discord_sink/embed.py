@@ -10,7 +10,7 @@ import discord
 
 from similubot_core import ProgressInfo, ProgressStatus, render
 from similubot_discord_sink.operations import OperationState
-from similubot_discord_sink.plain_text import plain
+from similubot_discord_sink.plain_text import escape
 
 NAME_LIMIT = 100
 MESSAGE_LIMIT = 500
@@ -18,7 +18,7 @@ SHOWN_OPERATIONS = 10
 LONGEST_BAR = 100
 PLANNED_MARK = "▫️"
 
-COLOURS = {
+STATUS_COLOURS = {
     ProgressStatus.STARTING: 0xF1C40F,
     ProgressStatus.IN_PROGRESS: 0x3498DB,
     ProgressStatus.COMPLETED: 0x2ECC71,
@@ -49,8 +49,8 @@ def job_embed(
     status = present.info.status if present and present.info else ProgressStatus.STARTING
     headline = title or (present.name if present else "Waiting")
     embed = discord.Embed(
-        title=f"{render.MARKS[status]} {plain(headline, NAME_LIMIT)}",
-        colour=COLOURS[status],
+        title=f"{render.MARKS[status]} {escape(headline, NAME_LIMIT)}",
+        colour=STATUS_COLOURS[status],
         timestamp=now,
     )
     lines = _lines(states, present, named=bool(title), bar_length=bar_length)
@@ -91,10 +91,10 @@ def _lines(
     for state in shown:
         if state is present and state.info is not None:
             if named or len(states) > 1:
-                lines.append(f"{_mark(state)} **{plain(state.name, NAME_LIMIT)}**{_took(state)}")
+                lines.append(f"{_mark(state)} **{escape(state.name, NAME_LIMIT)}**{_took(state)}")
             lines += _present_lines(state.info, bar_length)
         else:
-            lines.append(f"{_mark(state)} {plain(state.name, NAME_LIMIT)}{_took(state)}")
+            lines.append(f"{_mark(state)} {escape(state.name, NAME_LIMIT)}{_took(state)}")
     return lines
 
 
@@ -110,7 +110,7 @@ def _present_lines(info: ProgressInfo, bar_length: int) -> list[str]:
     bar = render.bar(info.percentage, bar_length)
     lines = [f"`{bar}` {render.percent(info.percentage)}"]
     if info.message.strip():
-        lines.append(plain(info.message, MESSAGE_LIMIT, links=True))
+        lines.append(escape(info.message, MESSAGE_LIMIT, links=True))
     return lines
 
 
@@ -125,7 +125,7 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         embed.add_field(name="Size", value=text)
     url = info.details.get("url")
     if info.status is ProgressStatus.COMPLETED and isinstance(url, str):
-        link = plain(url, MESSAGE_LIMIT, links=True)
+        link = escape(url, MESSAGE_LIMIT, links=True)
         if link:
             embed.add_field(name="Link", value=link, inline=False)
 

@@ -30,7 +30,7 @@ def cut(text: str, limit: int) -> str:
     return "".join(kept) + "…"
 
 
-def plain(text: str, limit: int = 100, *, links: bool = False) -> str:
+def escape(text: str, limit: int = 100, *, links: bool = False) -> str:
     """One line that Discord shows as it is written.
 
     Args:

@@ -61,7 +61,7 @@ class Verdict(enum.Enum):
     RETRY = "try again later"
 
 
-def judge(error: Exception) -> Verdict:
+def classify_error(error: Exception) -> Verdict:
     """What an exception of `Message.edit` asks for.
 
     Codes are Discord's JSON error codes. An interaction's token that died answers 50027 (seen) or
@@ -84,7 +84,7 @@ def judge(error: Exception) -> Verdict:
     return Verdict.RETRY if isinstance(error, transient) else Verdict.STOP
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Why an edit failed, for the log: holds no address and no token."""
     if isinstance(error, discord.HTTPException):
         return f"Discord answered {error.status} (error code {error.code})"

@@ -1,91 +1,67 @@
-"""The buttons "Cancel" and "Convert"; they work after a restart too, for all is in their ids."""
+"""The buttons of the bot's messages; they work after a restart too, for all is in their ids.
+
+A press is dispatched as the event "similubot_button", with the interaction, the button's action and
+the number in its id; the cog listens for it.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import discord
 
-if TYPE_CHECKING:
-    from similubot_bot.discord.bot import SimilubotBot
+EVENT = "similubot_button"
+
+_LOOKS = {
+    "cancel": ("Cancel", discord.ButtonStyle.secondary),
+    "convert": ("Convert", discord.ButtonStyle.primary),
+}
 
 
-class CancelButton(
+class ActionButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"similubot:cancel:(?P<job>[0-9]{1,18})",
+    template=r"similubot:(?P<action>[a-z]{1,20}):(?P<number>[0-9]{1,20})",
 ):
-    """Cancels the job whose number is in its id.
+    """Does something with what its number names.
 
     Args:
-        job: The job's number.
+        action: "cancel" (the number is a job's) or "convert" (the number is the id of a message in
+            the same channel that holds the link, so that no key is kept anywhere).
+        number: See there.
     """
 
-    def __init__(self, job: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Cancel",
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"similubot:cancel:{job}",
-            )
-        )
-        self.job = job
+    def __init__(self, action: str, number: int) -> None:
+        label, style = _LOOKS.get(action, (action, discord.ButtonStyle.secondary))
+        custom_id = f"similubot:{action}:{number}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.action = action
+        self.number = number
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
     ) -> Self:
         """The button that was pressed."""
-        return cls(int(match["job"]))
+        return cls(match["action"], int(match["number"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Cancel the job, if this person may."""
-        bot: SimilubotBot = interaction.client
-        await bot.press_cancel(interaction, self.job)
-
-
-class ConvertButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"similubot:convert:(?P<message>[0-9]{1,20})",
-):
-    """Converts the link of the message whose id is in its own; so no key is kept anywhere.
-
-    Args:
-        message: The id of the message with the link, in the same channel.
-    """
-
-    def __init__(self, message: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label="Convert",
-                style=discord.ButtonStyle.primary,
-                custom_id=f"similubot:convert:{message}",
-            )
-        )
-        self.message = message
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> Self:
-        """The button that was pressed."""
-        return cls(int(match["message"]))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Convert the link, if this person may."""
-        bot: SimilubotBot = interaction.client
-        await bot.press_convert(interaction, self.message)
+        """Have the press handled."""
+        interaction.client.dispatch(EVENT, interaction, self.action, self.number)
 
 
 def cancel_view(job: int) -> discord.ui.View:
     """The buttons of a job's message."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(CancelButton(job))
-    return view
+    return _view(ActionButton("cancel", job))
 
 
 def convert_view(message: int) -> discord.ui.View:
-    """The buttons of an offer to convert the link of a message."""
+    """The buttons of an offer to convert the link in a message."""
+    return _view(ActionButton("convert", message))
+
+
+def _view(*buttons: ActionButton) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
-    view.add_item(ConvertButton(message))
+    for button in buttons:
+        view.add_item(button)
     return view

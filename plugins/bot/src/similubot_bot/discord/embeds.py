@@ -1,12 +1,12 @@
-"""What a job's message says before it runs, when it is kept, and at its end."""
+"""A job's message before the job runs, over a restart of the bot, and at the job's end."""
 
 import discord
 
-from similubot_bot.jobs.records import Ending, JobRecord, Outcome
-from similubot_core import render
-from similubot_discord_sink.plain_text import plain
+from similubot_bot.jobs.records import JobOutcome, JobRecord, JobStatus
+from similubot_core import ProgressStatus, render
+from similubot_discord_sink import STATUS_COLOURS, escape
 
-BLUE, GREEN, RED, GREY = 0x3498DB, 0x2ECC71, 0xE74C3C, 0x95A5A6
+NEUTRAL = STATUS_COLOURS[ProgressStatus.IN_PROGRESS]
 
 
 def footer(job: int) -> str:
@@ -14,77 +14,79 @@ def footer(job: int) -> str:
     return f"Job {job}"
 
 
-def waiting_embed(record: JobRecord, place: int | None, now: float) -> discord.Embed:
-    """The message of a job that waits.
+def waiting_embed(record: JobRecord, position: int | None, now: float) -> discord.Embed:
+    """The message of a waiting job.
 
     Args:
         record: The job.
-        place: Its place in the queue, from 1; None while it is not known.
-        now: When that is so, in seconds since 1970: a place is never older than it says.
+        position: Its position in the queue, from 1; None when it starts at once.
+        now: When that is so, in seconds since 1970: a position is never older than it says.
     """
     text = "Preparing to download and convert…"
-    if place is not None:
-        text = f"Place **{place}** in the queue (<t:{int(now)}:R>)."
-    embed = discord.Embed(title="🔄 Media Conversion", description=text, colour=BLUE)
-    embed.add_field(name="Source", value=plain(record.asked.name))
+    if position is not None:
+        text = f"Position **{position}** in the queue (<t:{int(now)}:R>)."
+    embed = discord.Embed(title="🔄 Media Conversion", description=text, colour=NEUTRAL)
+    embed.add_field(name="Source", value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
 
 
 def kept_embed(record: JobRecord) -> discord.Embed:
-    """The message of a job that the stop of the bot has interrupted."""
-    text = "I am being restarted. This goes on by itself afterwards; there is nothing to do."
-    embed = discord.Embed(title="⏸️ Media Conversion", description=text, colour=BLUE)
-    embed.add_field(name="Source", value=plain(record.asked.name))
+    """The message of a job that the bot's restart has interrupted."""
+    text = "I am restarting. This job continues by itself afterwards; you need not do anything."
+    embed = discord.Embed(title="⏸️ Media Conversion", description=text, colour=NEUTRAL)
+    embed.add_field(name="Source", value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
 
 
-def final_embed(record: JobRecord, ending: Ending) -> discord.Embed:
+def final_embed(record: JobRecord, outcome: JobOutcome) -> discord.Embed:
     """The last state of a job's message."""
-    if ending.outcome is Outcome.DONE:
-        embed = _done(record, ending)
+    if outcome.status is JobStatus.DONE:
+        embed = _done(record, outcome)
     else:
-        failed = ending.outcome is Outcome.FAILED
+        failed = outcome.status is JobStatus.FAILED
         embed = discord.Embed(
             title="❌ Error" if failed else "🚫 Cancelled",
-            description=plain(ending.text, 1000, links=True),
-            colour=RED if failed else GREY,
+            description=escape(outcome.text, 1000, links=True),
+            colour=STATUS_COLOURS[ProgressStatus.FAILED if failed else ProgressStatus.CANCELLED],
         )
-        embed.add_field(name="Source", value=plain(record.asked.name))
+        embed.add_field(name="Source", value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
 
 
-def notice(record: JobRecord, ending: Ending) -> str:
-    """The short message that tells somebody who has waited of the end."""
-    who = f"<@{record.asked.user}>"
-    if ending.outcome is Outcome.DONE:
-        return f"{who} {plain(ending.name)} is ready: {plain(ending.text, 1000, links=True)}"
-    return f"{who} {plain(record.asked.name)} did not work out: {plain(ending.text, 600)}"
+def notice(record: JobRecord, outcome: JobOutcome) -> str:
+    """The short message that tells a requester who has waited how the job ended."""
+    who = f"<@{record.request.user}>"
+    if outcome.status is JobStatus.DONE:
+        return f"{who} {escape(outcome.name)} is ready: {escape(outcome.text, 1000, links=True)}"
+    return f"{who} {escape(record.request.name)} failed: {escape(outcome.text, 600)}"
 
 
-def _done(record: JobRecord, ending: Ending) -> discord.Embed:
+def _done(record: JobRecord, outcome: JobOutcome) -> discord.Embed:
     embed = discord.Embed(
-        title="✅ Conversion Complete", description=plain(ending.name), colour=GREEN
+        title="✅ Conversion Complete",
+        description=escape(outcome.name),
+        colour=STATUS_COLOURS[ProgressStatus.COMPLETED],
     )
-    link = plain(ending.text, 1000, links=True)
+    link = escape(outcome.text, 1000, links=True)
     embed.add_field(name="Download Link", value=link, inline=False)
-    if ending.duration is not None:
-        embed.add_field(name="Length", value=render.duration(ending.duration))
-    embed.add_field(name="Size", value=render.size(ending.size))
-    embed.add_field(name="Bitrate", value=_bitrate(record.asked.bitrate, ending))
-    embed.add_field(name="Took", value=render.duration(ending.seconds))
+    if outcome.duration is not None:
+        embed.add_field(name="Length", value=render.duration(outcome.duration))
+    embed.add_field(name="Size", value=render.size(outcome.size))
+    embed.add_field(name="Bitrate", value=_bitrate(record.request.bitrate, outcome))
+    embed.add_field(name="Took", value=render.duration(outcome.seconds))
     return embed
 
 
-def _bitrate(asked: int | None, ending: Ending) -> str:
-    """What was asked for, and what the file has on average where that is known and differs."""
+def _bitrate(asked: int | None, outcome: JobOutcome) -> str:
+    """The bitrate requested, and the file's average where that is known and differs."""
     measured = None
-    if ending.duration and ending.size is not None:
-        measured = round(ending.size * 8 / 1000 / ending.duration)
+    if outcome.duration and outcome.size is not None:
+        measured = round(outcome.size * 8 / 1000 / outcome.duration)
     if asked is None:
         return "unknown" if measured is None else f"{measured} kbps"
     if measured is None or abs(measured - asked) <= asked * 0.1:
         return f"{asked} kbps"
-    return f"{asked} kbps asked, {measured} kbps in the file"
+    return f"{asked} kbps requested, {measured} kbps in the file"

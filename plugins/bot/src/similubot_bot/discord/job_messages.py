@@ -1,4 +1,4 @@
-"""Answers: the one message that each job has, sent once and edited until it says the end."""
+"""JobMessages: the one message of each job, sent once and edited until it shows the outcome."""
 
 import asyncio
 import logging
@@ -10,25 +10,42 @@ import discord
 
 from similubot_bot.discord.buttons import cancel_view
 from similubot_bot.discord.embeds import final_embed, footer, kept_embed, notice, waiting_embed
+from similubot_bot.jobs.presenter import Reply
 from similubot_bot.jobs.records import JobRecord
-from similubot_discord_sink import DiscordProgressUpdater
-from similubot_discord_sink.target import Verdict, judge, reason
+from similubot_discord_sink import (
+    DiscordProgressUpdater,
+    Verdict,
+    classify_error,
+    describe_error,
+)
 
 logger = logging.getLogger(__name__)
 
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
-"""Sends the first message of a job, as the answer to whoever asked."""
+"""Sends a message, as the answer to a request."""
 
 LONGEST_DELAY = 60.0
-LAST_WORD_SECONDS = 86_400.0
-"""How long a message's last state is tried for while Discord cannot be reached."""
+OUTCOME_SECONDS = 86_400.0
+"""How long to retry showing an outcome while Discord cannot be reached."""
 KEPT_SECONDS = 3.0
 SEARCHED_MESSAGES = 200
 SKEW_SECONDS = 120.0
 """How much this machine's clock and Discord's may differ."""
 
 
-class Answers:
+def reply_by(send: Send) -> Reply:
+    """A job's first message, sent by a function of discord.py that answers the request."""
+
+    async def reply(record: JobRecord, position: int | None) -> int:
+        view = cancel_view(record.id)
+        message = await send(waiting_embed(record, position, time.time()), view)
+        view.stop()  # its button is found by its id; the view itself need not be kept
+        return message.id
+
+    return reply
+
+
+class JobMessages:
     """Sends and edits the messages of jobs. It is used in the event loop of the client.
 
     Args:
@@ -40,101 +57,102 @@ class Answers:
         self._client = client
         self._interval = update_interval
 
-    async def post(self, record: JobRecord, place: int | None, send: Send | None) -> int | None:
-        """Send the first message of a job, and go on trying while Discord cannot be reached.
+    async def post(
+        self, record: JobRecord, position: int | None, reply: Reply | None
+    ) -> int | None:
+        """Send the first message of a job, and keep trying while Discord cannot be reached.
 
         Args:
             record: The job.
-            place: Its place in the queue.
-            send: Answers who asked; None (after a restart, or when that failed) looks for a
+            position: Its position in the queue; None when it starts at once.
+            reply: Answers the request; None (after a restart, or when that failed) looks for a
                 message that was sent already, and sends one into the channel if there is none.
 
         Returns:
             The message's id; None when there can be none: the channel is gone or closed to us.
         """
-        delay, told = 1.0, False
+        delay, logged = 1.0, False
         while True:
             try:
-                if send is not None:
-                    return await self._send(record, place, send)
+                if reply is not None:
+                    return await reply(record, position)
                 found = await self._find(record)
-                return found or await self._send(record, place, self._into_channel(record))
-            except Exception as error:  # noqa: BLE001  (judged, as the sink judges its edits)
-                send = None
-                verdict = judge(error)
+                return found or await reply_by(self._into_channel(record))(record, position)
+            except Exception as error:  # noqa: BLE001  (classified, as the sink does)
+                reply = None
+                verdict = classify_error(error)
                 if verdict in (Verdict.STOP, Verdict.SKIP):
-                    logger.info("Job %d gets no message: %s", record.id, reason(error))
+                    logger.info("Job %d gets no message: %s", record.id, describe_error(error))
                     return None
                 if verdict is not Verdict.MOVE:  # an interaction that died: the channel, at once
-                    if not told:
-                        logger.warning("Job %d waits for Discord: %s", record.id, reason(error))
-                        told = True
+                    if not logged:
+                        why = describe_error(error)
+                        logger.warning("Job %d waits for Discord: %s", record.id, why)
+                        logged = True
                     await asyncio.sleep(delay)
                     delay = min(LONGEST_DELAY, 2 * delay)
 
-    def updater(self, record: JobRecord, operations: Sequence[str] = ()) -> DiscordProgressUpdater:
-        """What keeps the job's message live while it runs.
+    def live(self, record: JobRecord, operations: Sequence[str] = ()) -> DiscordProgressUpdater:
+        """Keep the job's message live while the job runs.
 
         Args:
             record: The job.
             operations: Those that are known to come.
         """
         return DiscordProgressUpdater(
-            self._message(record), self._interval, title=record.asked.name, operations=operations
+            self._message(record), self._interval, title=record.request.name, operations=operations
         )
 
-    async def show_place(self, record: JobRecord, place: int) -> None:
-        """Have the message of a waiting job show its place; a failure is left to the next time."""
+    async def show_position(self, record: JobRecord, position: int) -> None:
+        """Show the position of a waiting job; a failure is left to the next time."""
         try:
-            await self._message(record).edit(embed=waiting_embed(record, place, time.time()))
+            await self._message(record).edit(embed=waiting_embed(record, position, time.time()))
         except Exception as error:  # noqa: BLE001  (whatever Discord says, the job waits on)
-            logger.info("The place of job %d is not shown: %s", record.id, reason(error))
+            why = describe_error(error)
+            logger.info("The position of job %d is not shown: %s", record.id, why)
 
-    async def keep(self, record: JobRecord, updater: DiscordProgressUpdater) -> None:
-        """Say that the job goes on after the restart; tried for 3 seconds."""
-        updater.finish(kept_embed(record), view=cancel_view(record.id))
-        await updater.aclose(KEPT_SECONDS)
+    async def show_kept(self, record: JobRecord, live: DiscordProgressUpdater) -> None:
+        """Show that the job goes on after the restart; tried for 3 seconds."""
+        live.finish(kept_embed(record), view=cancel_view(record.id))
+        await live.aclose(KEPT_SECONDS)
 
-    async def end(self, record: JobRecord, updater: DiscordProgressUpdater | None = None) -> None:
-        """Put the end on the job's message, mention who asked, and take the button away.
+    async def show_outcome(
+        self, record: JobRecord, live: DiscordProgressUpdater | None = None
+    ) -> None:
+        """Show the outcome in the job's message, mention the requester, and remove the button.
 
         Returns when that is done or can never be.
         """
-        assert record.ending is not None
+        assert record.outcome is not None
         if record.message is None:
             return
-        updater = updater or self.updater(record)
-        updater.finish(final_embed(record, record.ending), content=f"<@{record.asked.user}>")
-        if not await updater.aclose(LAST_WORD_SECONDS):
-            logger.info("The end of job %d could not be shown", record.id)
+        live = live or self.live(record)
+        live.finish(final_embed(record, record.outcome), content=f"<@{record.request.user}>")
+        if not await live.aclose(OUTCOME_SECONDS):
+            logger.info("The outcome of job %d could not be shown", record.id)
 
     async def notify(self, record: JobRecord) -> None:
-        """Reply to the job's message with a mention of who asked: the edit of it notified nobody.
+        """Reply to the job's message with a mention of the requester: its edit notified nobody.
 
         It is tried once: a mention that comes twice, or an hour late, is worse than none.
         """
-        assert record.ending is not None
+        assert record.outcome is not None
         nobody_else = discord.AllowedMentions(
             everyone=False,
             roles=False,
             replied_user=False,
-            users=[discord.Object(record.asked.user)],
+            users=[discord.Object(record.request.user)],
         )
         try:
             await self._channel(record).send(
-                notice(record, record.ending),
+                notice(record, record.outcome),
                 reference=self._message(record).to_reference(fail_if_not_exists=False),
                 allowed_mentions=nobody_else,
                 suppress_embeds=True,
             )
-        except Exception as error:  # noqa: BLE001  (the end itself is shown all the same)
-            logger.info("Who asked for job %d was not notified: %s", record.id, reason(error))
-
-    async def _send(self, record: JobRecord, place: int | None, send: Send) -> int:
-        view = cancel_view(record.id)
-        message = await send(waiting_embed(record, place, time.time()), view)
-        view.stop()  # its button is found by its id; the view itself need not be kept
-        return message.id
+        except Exception as error:  # noqa: BLE001  (the outcome is shown in any case)
+            why = describe_error(error)
+            logger.info("The requester of job %d was not notified: %s", record.id, why)
 
     def _into_channel(self, record: JobRecord) -> Send:
         async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
@@ -143,7 +161,7 @@ class Answers:
         return send
 
     async def _find(self, record: JobRecord) -> int | None:
-        """The message of a job that was sent when we did not live to note it."""
+        """The message of a job that was sent just before a crash, and not noted."""
         earliest = datetime.fromtimestamp(record.created - SKEW_SECONDS, UTC)
         after = discord.utils.time_snowflake(earliest)
         history = self._channel(record).history(
@@ -159,8 +177,8 @@ class Answers:
         return None
 
     def _channel(self, record: JobRecord) -> discord.PartialMessageable:
-        asked = record.asked
-        return self._client.get_partial_messageable(asked.channel, guild_id=asked.server)
+        request = record.request
+        return self._client.get_partial_messageable(request.channel, guild_id=request.server)
 
     def _message(self, record: JobRecord) -> discord.PartialMessage:
         assert record.message is not None

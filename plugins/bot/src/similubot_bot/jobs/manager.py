@@ -1,4 +1,4 @@
-"""Work: takes jobs, runs them in a fair order, keeps their list and their messages right."""
+"""JobManager: accepts jobs, has them run in a fair order, keeps their list and messages true."""
 
 import asyncio
 import contextlib
@@ -6,82 +6,140 @@ import dataclasses
 import logging
 import shutil
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Generic
 
-from similubot_bot.discord.job_messages import Answers, Send
-from similubot_bot.discord.permissions import Person
-from similubot_bot.discord.queue_positions import Places
+from similubot_bot.jobs.executor import Executor, JobTask, task_of
+from similubot_bot.jobs.positions import QueuePositions
+from similubot_bot.jobs.presenter import JobPresenter, LiveT, Reply
 from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
-from similubot_bot.jobs.records import Asked, Ending, JobRecord, Outcome
-from similubot_bot.jobs.requests import Wish
-from similubot_bot.jobs.runner import Run, Runner
+from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.logs import job_number
 from similubot_bot.settings import BotSettings
-from similubot_core import SimilubotError, UsageError, render
-from similubot_discord_sink import DiscordProgressUpdater
+from similubot_core import ProgressCallback, ProgressInfo, SimilubotError, UsageError, render
 
 logger = logging.getLogger(__name__)
 
-MOST_STARTS = 30
+MAX_ATTEMPTS = 30
 """A job during which the bot died this often is given up: it may be the reason."""
 DISK_CHECK_SECONDS = 15.0
 STOP_POLL_SECONDS = 0.1
 END_SECONDS = 5.0
-"""How long stopping waits for interrupted threads and for messages to be edited."""
+"""How long stopping waits for interrupted attempts and for messages to be edited."""
 
 
-class Work:
-    """All jobs that have not ended, and what becomes of them. It is used in the event loop.
+class RunningJob:
+    """One attempt that an executor carries out: its `AttemptListener`.
+
+    Args:
+        record: The job.
+        executor: Who carries it out.
+        store: The job list, where the outcome is noted as soon as there is one.
+
+    Attributes:
+        latest: The newest state that it reported; None before the first.
+        done: Set in the event loop to its outcome, or to None when it was handed back.
+    """
+
+    def __init__(self, record: JobRecord, executor: Executor, store: StoreThread) -> None:
+        self.record = record
+        self.executor = executor
+        self.latest: ProgressInfo | None = None
+        self._store = store
+        self._callback: ProgressCallback | None = None
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[JobOutcome | None] = self._loop.create_future()
+
+    def show_in(self, callback: ProgressCallback) -> None:
+        """Pass every state on to this callback as well."""
+        self._callback = callback
+
+    def progress(self, info: ProgressInfo) -> None:
+        """Take a state."""
+        self.latest = info
+        if self._callback is not None:
+            self._callback(info)
+
+    def ended(self, outcome: JobOutcome | None) -> None:
+        """Note the outcome in this thread: a crash between an upload's end and this note would
+        upload it again. Then tell the event loop.
+        """
+        if outcome is not None:
+            with _errors_logged():
+                self._store.do_now(Store.end, self.record.id, outcome)
+        try:
+            self._loop.call_soon_threadsafe(self._set_done, outcome)
+        except RuntimeError:
+            logger.info("The bot was gone before this job ended")
+
+    def _set_done(self, outcome: JobOutcome | None) -> None:
+        if not self.done.done():
+            self.done.set_result(outcome)
+
+
+class JobManager(Generic[LiveT]):
+    """All jobs that have not ended. It is used in the event loop.
 
     Args:
         settings: The table [bot].
         store: The job list.
-        runner: Runs jobs.
-        answers: Shows them.
-        on_end: Told of each job that ended, with its ending.
+        executors: Who carries jobs out; the first with a free slot gets the next job.
+        presenter: Shows jobs to people.
+        operations_of: The names of the operations that a request's job is going to report, in
+            order; () where they are not known.
+        on_end: Called with the outcome of each job.
     """
 
     def __init__(
         self,
         settings: BotSettings,
         store: StoreThread,
-        runner: Runner,
-        answers: Answers,
-        on_end: Callable[[Ending], None],
+        executors: Sequence[Executor],
+        presenter: JobPresenter[LiveT],
+        operations_of: Callable[[JobRequest], Sequence[str]],
+        on_end: Callable[[JobOutcome], None],
     ) -> None:
         self._settings = settings
         self._store = store
-        self._runner = runner
-        self._answers = answers
+        self._executors = executors
+        self._presenter = presenter
+        self._operations_of = operations_of
         self._on_end = on_end
-        caps = Caps(settings.jobs, settings.jobs_per_user, settings.jobs_per_server)
+        caps = Caps(settings.jobs_per_user, settings.jobs_per_server)
         self._queue = FairQueue(caps, store.do_now(Store.served))
         self._adding = asyncio.Lock()
         self._open: dict[int, JobRecord] = {}
-        self._runs: dict[int, Run] = {}
+        self._running: dict[int, RunningJob] = {}
         self._posting: dict[int, JobRecord | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._places = Places(self._show_place, lambda job: self._open[job].asked.channel)
+        self._positions = QueuePositions(
+            self._show_position, lambda job: self._open[job].request.channel
+        )
         self._disk_timer: asyncio.TimerHandle | None = None
         self.stopping = False
 
-    # -- asking -----------------------------------------------------------------------------
+    # -- looking ----------------------------------------------------------------------------
 
     @property
-    def running(self) -> list[tuple[JobRecord, Run]]:
-        """The jobs that run."""
-        return [(self._open[job], run) for job, run in self._runs.items()]
+    def running(self) -> list[RunningJob]:
+        """The jobs that run, in the order of their start."""
+        return list(self._running.values())
 
     @property
     def waiting(self) -> list[JobRecord]:
         """The jobs that wait, the next one first."""
         return [self._open[ticket.job] for ticket in self._queue.order()]
 
+    @property
+    def slots(self) -> int:
+        """How many jobs the executors can carry at once just now."""
+        return sum(executor.slots for executor in self._executors)
+
     def open_of(self, user: int) -> list[JobRecord]:
         """The jobs of a user that have not ended, oldest first."""
-        return [record for record in self._open.values() if record.asked.user == user]
+        return [record for record in self._open.values() if record.request.user == user]
 
     def get(self, job: int) -> JobRecord | None:
         """A job that has not ended."""
@@ -92,114 +150,136 @@ class Work:
         """Whether less disk is free than the settings want."""
         return shutil.disk_usage(self._settings.folder).free < self._settings.min_free_disk
 
-    # -- taking and ending ------------------------------------------------------------------
+    # -- accepting and ending ---------------------------------------------------------------
 
-    async def submit(self, wish: Wish, person: Person, channel: int, send: Send) -> None:
-        """Take a job. Returns once its message is sent.
+    async def submit(self, request: JobRequest, reply: Reply) -> None:
+        """Accept a job. Returns once its message is sent.
 
         Args:
-            wish: What is wanted.
-            person: Who wants it.
-            channel: Where the message goes.
-            send: Sends it.
+            request: What is asked for, and by whom.
+            reply: Sends the job's first message.
 
         Raises:
-            UsageError: It is not taken; says why.
+            UsageError: It is not accepted; says why.
         """
-        asked = Asked(
-            person.user,
-            person.server,
-            channel,
-            wish.source,
-            wish.kind,
-            wish.name,
-            wish.bitrate,
-            wish.to,
-        )
         async with self._adding:  # so that several at once do not pass the caps together
-            self._refuse_if_full(person)
-            record = await self._store.do(Store.add, asked)
+            self._refuse_if_full(request)
+            record = await self._store.do(Store.add, request)
             self._open[record.id] = record
-        logger.info("Job %d: %s asked by user %d", record.id, wish.name, person.user)
-        # A task of its own: it must go on when the one who asked is gone.
-        await asyncio.shield(self._spawn(self._post(record, send), record.id))
+        logger.info("Job %d: user %d requested %s", record.id, request.user, request.name)
+        # A task of its own: it must go on when the requester is gone.
+        await asyncio.shield(self._spawn(self._post(record, reply), record.id))
 
     def cancel(self, job: int) -> bool:
-        """Cancel a job; False when there is none that could be."""
+        """Cancel a job; False when it has ended, or there is none."""
         record = self._open.get(job)
-        if record is None or record.ending is not None:
+        if record is None or record.outcome is not None:
             return False
-        run = self._runs.get(job)
-        if run is not None:
-            run.cancel.cancel()
+        running = self._running.get(job)
+        if running is not None:
+            running.executor.cancel(job)
         else:
-            self._end(record, Ending(Outcome.CANCELLED, "Cancelled before it began."))
+            self._end(record, JobOutcome(JobStatus.CANCELLED, "Cancelled before it started."))
         return True
 
     async def resume(self) -> None:
-        """Take up what was there when the bot last ended. Call it once, logged in."""
+        """Go on with the jobs that were there when the bot last ended. Call it once, logged in."""
         found = await self._store.do(Store.unfinished)
-        unfinished = {record.id for record in found if record.ending is None}
-        await asyncio.to_thread(self._runner.sweep, unfinished)
+        unfinished = {record.id for record in found if record.outcome is None}
+        for executor in self._executors:
+            await executor.sweep(unfinished)
         for record in found:
-            if record.ending is not None:
-                self._spawn(self._show_end(record), record.id)
+            if record.outcome is not None:
+                self._spawn(self._show_outcome(record), record.id)
                 continue
             self._open[record.id] = record
+            if record.attempts and await self._adopt(record):
+                continue
             if record.message is None:
                 self._spawn(self._post(record, None), record.id)
             else:
                 self._enqueue(record)
         if found:
-            logger.info("Jobs of before that are gone on with: %d", len(found))
-        self._pump()
+            logger.info("Jobs from before the restart: %d", len(found))
+        self.pump()
 
     async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
-        """Start nothing more; give what runs some time, then keep it for the next start.
+        """Start nothing more; give what runs here some time, then keep it for the next start.
 
         Args:
             seconds: How long running jobs may go on.
             hurry: Ends that time at once.
         """
         self.stopping = True
-        self._places.close()
-        if self._runs:
-            logger.info("Waiting up to %g s for the jobs that run: %d", seconds, len(self._runs))
+        self._positions.close()
+        here = [running for running in self.running if not running.executor.outlives_bot]
+        if here:
+            logger.info("Waiting up to %g s for running jobs: %d", seconds, len(here))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    while self._runs and not hurry.is_set():
+                    while any(job.record.id in self._running for job in here):
+                        if hurry.is_set():
+                            break
                         await asyncio.sleep(STOP_POLL_SECONDS)
-        for run in self._runs.values():
-            run.keep()
+        for running in self.running:
+            running.executor.release(running.record.id)
+            if running.executor.outlives_bot:
+                running.ended(None)
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for executor in self._executors:
+            await executor.close()
 
-    async def forget_old(self) -> None:
-        """Remove what ended longer ago than the settings say from the job list."""
+    async def prune(self) -> None:
+        """Remove jobs that ended longer ago than the settings say from the job list."""
         moment = time.time() - self._settings.keep_days * 86_400
         await self._store.do(Store.forget_before, moment)
 
+    def pump(self) -> None:
+        """Start what may start, and have the others' positions shown.
+
+        Executors whose `slots` grew call it too, in the event loop.
+        """
+        while not self.stopping and self._queue.waiting:
+            if self.disk_is_low:
+                self._pump_later()
+                break
+            executor = self._free_executor()
+            ticket = None if executor is None else self._queue.start_next(time.time())
+            if executor is None or ticket is None:
+                break
+            self._start(self._open[ticket.job], executor)
+        if not self.stopping:
+            self._positions.set(self._queue.positions())
+
     # -- inside -----------------------------------------------------------------------------
 
-    def _refuse_if_full(self, person: Person) -> None:
+    def _refuse_if_full(self, request: JobRequest) -> None:
         settings = self._settings
         if self.stopping:
-            raise UsageError("I am being restarted; ask again in a minute.")
-        if len(self.open_of(person.user)) >= settings.open_per_user:
+            raise UsageError("I am restarting; try again in a minute.")
+        if len(self.open_of(request.user)) >= settings.open_per_user:
             raise UsageError(
-                f"You have {settings.open_per_user} jobs here already; wait for one to end, or "
+                f"You already have {settings.open_per_user} jobs here; wait for one to end, or "
                 "cancel one."
             )
-        here = [r for r in self._open.values() if r.asked.server == person.server]
-        if person.server is not None and len(here) >= settings.open_per_server:
-            raise UsageError("The queue of this server is full; try again later.")
+        here = [r for r in self._open.values() if r.request.server == request.server]
+        if request.server is not None and len(here) >= settings.open_per_server:
+            raise UsageError("This server's queue is full; try again later.")
         if self.disk_is_low:
             free = render.size(settings.min_free_disk)
             logger.warning("Refused a job: less than %s of disk is free", free)
-            raise UsageError("There is no room on my disk at the moment; try again later.")
+            raise UsageError("I am out of disk space at the moment; try again later.")
+
+    def _free_executor(self) -> Executor | None:
+        for executor in self._executors:
+            used = sum(running.executor is executor for running in self._running.values())
+            if used < executor.slots:
+                return executor
+        return None
 
     def _spawn(self, work: Coroutine[None, None, None], job: int) -> asyncio.Task[None]:
         task = asyncio.create_task(_of_job(job, work), name=f"job {job}")
@@ -207,129 +287,158 @@ class Work:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _post(self, record: JobRecord, send: Send | None) -> None:
+    async def _post(self, record: JobRecord, reply: Reply | None) -> None:
         self._posting[record.id] = None
-        place = self._queue.place_if_added(_ticket(record))
-        message = await self._answers.post(record, place, send)
+        position = self._position_if_added(record)
+        message = await self._presenter.post(record, position, reply)
         if message is not None:
             await self._store.do(Store.set_message, record.id, message)
         ended = self._posting.pop(record.id)
         if ended is not None:
-            await self._show_end(dataclasses.replace(ended, message=message))
+            await self._show_outcome(dataclasses.replace(ended, message=message))
             return
         if message is None:
-            self._end(record, Ending(Outcome.CANCELLED, "There was nowhere to answer."))
+            self._end(record, JobOutcome(JobStatus.CANCELLED, "There was nowhere to reply."))
             return
         record = dataclasses.replace(record, message=message)
         self._open[record.id] = record
-        if place is not None:
-            self._places.shown(record.id, place)
+        if position is not None:
+            self._positions.shown(record.id, position)
         self._enqueue(record)
-        self._pump()
+        self.pump()
+
+    def _position_if_added(self, record: JobRecord) -> int | None:
+        ticket = _ticket(record)
+        if self._free_executor() is not None and self._queue.fits(ticket):
+            return None
+        return self._queue.position_if_added(ticket)
 
     def _enqueue(self, record: JobRecord) -> None:
         self._queue.add(_ticket(record))
         logger.info("Job %d is in the queue", record.id)
 
-    def _pump(self) -> None:
-        """Begin what may begin, and have the others' places shown."""
-        while not self.stopping and self._queue.waiting:
-            if self.disk_is_low:
-                self._look_again_later()
-                break
-            ticket = self._queue.start_next(time.time())
-            if ticket is None:
-                break
-            self._begin(self._open[ticket.job])
-        if not self.stopping:
-            self._places.set(self._queue.places())
-
-    def _look_again_later(self) -> None:
-        logger.warning("The jobs wait: the disk is too full")
+    def _pump_later(self) -> None:
+        logger.warning("Jobs wait: the disk is too full")
         if self._disk_timer is not None:
             self._disk_timer.cancel()
         loop = asyncio.get_running_loop()
-        self._disk_timer = loop.call_later(DISK_CHECK_SECONDS, self._pump)
+        self._disk_timer = loop.call_later(DISK_CHECK_SECONDS, self.pump)
 
-    def _begin(self, record: JobRecord) -> None:
-        self._places.drop(record.id)
-        if record.starts >= MOST_STARTS:
-            sentence = "I broke down too often over this one, so I gave it up; try another file."
-            self._end(record, Ending(Outcome.FAILED, sentence))
+    def _start(self, record: JobRecord, executor: Executor) -> None:
+        self._positions.drop(record.id)
+        if record.attempts >= MAX_ATTEMPTS:
+            sentence = "I crashed too often over this one, so I gave up; try another file."
+            self._end(record, JobOutcome(JobStatus.FAILED, sentence))
             return
-        record = dataclasses.replace(record, starts=record.starts + 1, started=time.time())
+        record = dataclasses.replace(record, attempts=record.attempts + 1, started=time.time())
         self._open[record.id] = record
-        self._runs[record.id] = self._runner.prepare()
+        self._running[record.id] = RunningJob(record, executor, self._store)
         self._spawn(self._run(record), record.id)
 
     async def _run(self, record: JobRecord) -> None:
-        run = self._runs[record.id]
-        logger.info("Job %d begins (for the %d. time)", record.id, record.starts)
-        with _told_in_log():
+        running = self._running[record.id]
+        where = running.executor.name
+        logger.info("Job %d starts on %s (attempt %d)", record.id, where, record.attempts)
+        with _errors_logged():
             await self._store.do(Store.start, record.id)
-        await self._places.settled(record.id)
-        updater = self._answers.updater(record, self._runner.operations(record))
-        self._runner.start(record, run, updater.create_callback())
-        ending = await asyncio.shield(run.done)
-        del self._runs[record.id]
-        if ending is None:
-            await self._answers.keep(record, updater)
-            return
-        ended = self._close(record, ending)
-        self._pump()
-        await self._show_end(ended, updater)
+        await self._positions.settled(record.id)
+        live = self._live(running)
+        running.executor.run(self._task(record), running)
+        await self._finish(running, live)
 
-    def _end(self, record: JobRecord, ending: Ending) -> None:
+    async def _adopt(self, record: JobRecord) -> bool:
+        """Whether an executor still carries the job from before the restart."""
+        for executor in self._executors:
+            if not executor.outlives_bot:
+                continue
+            running = RunningJob(record, executor, self._store)
+            if await executor.adopt(self._task(record), running):
+                self._running[record.id] = running
+                self._queue.add_running(_ticket(record))
+                self._spawn(self._finish(running, self._live(running)), record.id)
+                return True
+        return False
+
+    def _task(self, record: JobRecord) -> JobTask:
+        max_size = self._settings.max_size
+        return task_of(record.request, max_size, job=record.id, attempt=record.attempts)
+
+    def _live(self, running: RunningJob) -> LiveT:
+        record = running.record
+        # What was done already does not start again, so a later attempt's operations are unknown.
+        operations = self._operations_of(record.request) if record.attempts == 1 else ()
+        live = self._presenter.live(record, operations)
+        running.show_in(live.create_callback())
+        return live
+
+    async def _finish(self, running: RunningJob, live: LiveT) -> None:
+        outcome = await asyncio.shield(running.done)
+        record = running.record
+        del self._running[record.id]
+        if outcome is None:
+            if self.stopping:
+                await self._presenter.show_kept(record, live)
+            else:
+                logger.warning("Job %d was handed back; it is queued again", record.id)
+                self._queue.remove(record.id)
+                self._enqueue(record)
+                self.pump()
+            return
+        await running.executor.forget(record.id)
+        ended = self._close(record, outcome)
+        self.pump()
+        await self._show_outcome(ended, live)
+
+    def _end(self, record: JobRecord, outcome: JobOutcome) -> None:
         """End a job that does not run."""
-        self._places.drop(record.id)
-        ended = self._close(record, ending)
+        self._positions.drop(record.id)
+        ended = self._close(record, outcome)
         posting = record.id in self._posting
         if posting:
             self._posting[record.id] = ended  # shown once its message is sent
-        self._spawn(self._note_end(ended, ending, show=not posting), record.id)
-        asyncio.get_running_loop().call_soon(self._pump)
+        self._spawn(self._note_end(ended, outcome, show=not posting), record.id)
+        asyncio.get_running_loop().call_soon(self.pump)
 
-    async def _note_end(self, ended: JobRecord, ending: Ending, *, show: bool) -> None:
-        with _told_in_log():
-            await self._store.do(Store.end, ended.id, ending)
-        await asyncio.to_thread(self._runner.remove, ended.id)
+    async def _note_end(self, ended: JobRecord, outcome: JobOutcome, *, show: bool) -> None:
+        with _errors_logged():
+            await self._store.do(Store.end, ended.id, outcome)
+        for executor in self._executors:
+            await executor.forget(ended.id)
         if show:
-            await self._show_end(ended)
+            await self._show_outcome(ended)
 
-    def _close(self, record: JobRecord, ending: Ending) -> JobRecord:
-        """A job is open no more; what became of it."""
-        logger.info("Job %d: %s after %.1f s", record.id, ending.outcome.value, ending.seconds)
-        ended = dataclasses.replace(record, ending=ending)
+    def _close(self, record: JobRecord, outcome: JobOutcome) -> JobRecord:
+        """Take a job out of those that are open; returns its record with the outcome."""
+        logger.info("Job %d: %s after %.1f s", record.id, outcome.status.value, outcome.seconds)
+        ended = dataclasses.replace(record, outcome=outcome)
         self._queue.remove(record.id)
         self._open.pop(record.id, None)
-        self._on_end(ending)
+        self._on_end(outcome)
         return ended
 
-    async def _show_end(
-        self, record: JobRecord, updater: DiscordProgressUpdater | None = None
-    ) -> None:
-        await self._places.settled(record.id)
-        await self._answers.end(record, updater)
+    async def _show_outcome(self, record: JobRecord, live: LiveT | None = None) -> None:
+        await self._positions.settled(record.id)
+        await self._presenter.show_outcome(record, live)
         await self._store.do(Store.set_shown, record.id)
-        assert record.ending is not None
-        told = record.message is None or record.ending.outcome is Outcome.CANCELLED
+        assert record.outcome is not None
+        told = record.message is None or record.outcome.status is JobStatus.CANCELLED
         if not told and time.time() - record.created >= self._settings.notify_after:
-            await self._answers.notify(record)
+            await self._presenter.notify(record)
 
-    async def _show_place(self, job: int, place: int) -> None:
+    async def _show_position(self, job: int, position: int) -> None:
         record = self._open.get(job)
         if record is not None and record.message is not None:
-            await self._answers.show_place(record, place)
+            await self._presenter.show_position(record, position)
 
 
 def _ticket(record: JobRecord) -> Ticket:
-    asked = record.asked
-    return Ticket(record.id, asked.user, asked.server, again=record.starts > 0)
+    request = record.request
+    return Ticket(record.id, request.user, request.server, again=record.attempts > 0)
 
 
 @contextlib.contextmanager
-def _told_in_log() -> Iterator[None]:
-    """The job list cannot be written: the worst of it is that a crash has the job begin again."""
+def _errors_logged() -> Iterator[None]:
+    """The job list cannot be written: at worst a crash makes the job start again."""
     try:
         yield
     except SimilubotError as error:

@@ -1,4 +1,4 @@
-"""The fair queue: who is next, and which place everybody has. A pure data structure."""
+"""The fair queue: who is next, and everybody's position. A pure data structure."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,12 +10,10 @@ class Caps:
     """How many jobs may run at once.
 
     Attributes:
-        jobs: In all.
         per_user: Of one user.
         per_server: Of one server; None is no limit of its own.
     """
 
-    jobs: int
     per_user: int
     per_server: int | None
 
@@ -27,8 +25,8 @@ class Ticket:
     Attributes:
         job: Its number.
         user: Whose it is.
-        server: Where it was asked for; None in direct messages.
-        again: Whether it was begun before and interrupted; such go before all others.
+        server: Where it was requested; None in direct messages.
+        again: Whether an attempt was interrupted; such jobs go before all others.
     """
 
     job: int
@@ -42,7 +40,7 @@ class FairQueue:
 
     The order: interrupted jobs; then everybody's first job, then everybody's second, and so on; in
     each such round those come first whose last job was started longest ago (never is longest). So,
-    as long as a user waits and is held up by no cap, nobody else is started twice before them.
+    as long as a user waits and no cap holds them up, nobody else is started twice before them.
 
     It is used from one thread.
 
@@ -64,7 +62,7 @@ class FairQueue:
         self._order = None
 
     def remove(self, job: int) -> None:
-        """Take out a job that has ended, or that is not wanted any more."""
+        """Take out a job that has ended or was cancelled."""
         self._waiting.pop(job, None)
         self._running.pop(job, None)
         self._order = None
@@ -72,29 +70,31 @@ class FairQueue:
     def start_next(self, now: float) -> Ticket | None:
         """Choose the next job that the caps let run, and count it as running from `now` on.
 
+        The caller sees to it that somebody is free to run it.
+
         None when there is none.
         """
-        ticket = next((ticket for ticket in self.order() if self._fits(ticket)), None)
+        ticket = next((ticket for ticket in self.order() if self.fits(ticket)), None)
         if ticket is not None:
             self._running[ticket.job] = self._waiting.pop(ticket.job)
             self._served[ticket.user] = now
             self._order = None
         return ticket
 
-    def place_if_added(self, ticket: Ticket) -> int | None:
-        """The place that a job would have; None when it would run at once."""
-        if self._fits(ticket):
-            return None
-        self.add(ticket)
-        place = self.places()[ticket.job]
-        self.remove(ticket.job)
-        return place
+    def add_running(self, ticket: Ticket) -> None:
+        """Count a job as running that was started before."""
+        self._running[ticket.job] = ticket
 
-    def _fits(self, ticket: Ticket) -> bool:
+    def position_if_added(self, ticket: Ticket) -> int:
+        """The position that a job would have."""
+        self.add(ticket)
+        position = self.positions()[ticket.job]
+        self.remove(ticket.job)
+        return position
+
+    def fits(self, ticket: Ticket) -> bool:
         """Whether the caps let it run now."""
         running = self._running.values()
-        if len(running) >= self._caps.jobs:
-            return False
         if sum(other.user == ticket.user for other in running) >= self._caps.per_user:
             return False
         if ticket.server is None or self._caps.per_server is None:
@@ -102,7 +102,7 @@ class FairQueue:
         return sum(other.server == ticket.server for other in running) < self._caps.per_server
 
     def order(self) -> list[Ticket]:
-        """The waiting jobs, the next one first. Caps may let a later one begin earlier."""
+        """The waiting jobs, the next one first. Caps may let a later one start earlier."""
         if self._order is None:
             rounds: Counter[int] = Counter()
             ranked = []
@@ -114,9 +114,9 @@ class FairQueue:
             self._order = [ticket for *_, ticket in sorted(ranked, key=lambda rank: rank[:3])]
         return self._order
 
-    def places(self) -> dict[int, int]:
-        """The place of each waiting job, from 1."""
-        return {ticket.job: place for place, ticket in enumerate(self.order(), start=1)}
+    def positions(self) -> dict[int, int]:
+        """The position of each waiting job, from 1."""
+        return {ticket.job: position for position, ticket in enumerate(self.order(), start=1)}
 
     @property
     def waiting(self) -> int:

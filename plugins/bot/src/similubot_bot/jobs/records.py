@@ -1,12 +1,15 @@
-"""A job as the bot knows it: who asked for what, where its message is, and what became of it."""
+"""A job as the bot knows it: the request, where its message is, and its outcome."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+SourceKind = Literal["link", "attachment"]
+"""A link that an installed downloader accepts, or the address of a file on Discord."""
 
-class Outcome(Enum):
-    """What a job ended in. The values are what the job list on disk holds."""
+
+class JobStatus(Enum):
+    """How a job ended. The values are what the job list on disk holds."""
 
     DONE = "done"
     FAILED = "failed"
@@ -14,16 +17,15 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody asked for.
+class JobRequest:
+    """A request for one job, checked.
 
     Attributes:
-        user: The id of who asked.
-        server: The id of the server where; None in direct messages.
-        channel: The id of the channel or thread where.
-        source: The link, whole: it may hold a key, so it is neither shown nor logged.
-        kind: "link" for one that an installed downloader takes, "attachment" for the address of a
-            file that was sent to Discord.
+        user: The id of the user who made it.
+        server: The id of the server; None in direct messages.
+        channel: The id of the channel or thread.
+        source: The whole link. It may hold a key, so it is neither shown nor logged.
+        kind: What `source` is.
         name: What may be shown of the source; text from outside.
         bitrate: Kilobits per second; None is the converter's default.
         to: The uploader as ``NAME`` or ``NAME=TARGET``.
@@ -33,26 +35,26 @@ class Asked:
     server: int | None
     channel: int
     source: str = field(repr=False)
-    kind: Literal["link", "attachment"]
+    kind: SourceKind
     name: str
     bitrate: int | None
     to: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What became of a job.
+class JobOutcome:
+    """How a job ended, and with what.
 
     Attributes:
-        outcome: Done, failed or cancelled.
-        text: The link when it is done, else the sentence that says why not.
+        status: Done, failed or cancelled.
+        text: The link when it is done, else a sentence that says why not.
         name: The result's file name; text from outside, "" without a result.
         size: The result's bytes; None without a result.
         duration: Seconds that the result plays; None when that is unknown.
-        seconds: How long the job took, from its (last) start; 0 when it never started.
+        seconds: How long the last attempt took; 0 when there was none.
     """
 
-    outcome: Outcome
+    status: JobStatus
     text: str
     name: str = ""
     size: int | None = None
@@ -66,20 +68,20 @@ class JobRecord:
 
     Attributes:
         id: Its number, from 1; never used again.
-        asked: What was asked for.
+        request: What was asked for, and by whom.
         created: When, in seconds since 1970.
         message: The id of the bot's message about it; None until it is sent.
-        started: When it was last begun, in seconds since 1970; None while it waits.
-        starts: How often it was begun; more than once after a stop or a crash.
-        ending: What became of it; None while it waits or runs.
+        started: When its last attempt started, in seconds since 1970; None while it waits.
+        attempts: How many attempts were started; more than one after a stop or a crash.
+        outcome: How it ended; None while it waits or runs.
         shown: Whether its message says how it ended.
     """
 
     id: int
-    asked: Asked
+    request: JobRequest
     created: float
     message: int | None = None
     started: float | None = None
-    starts: int = 0
-    ending: Ending | None = None
+    attempts: int = 0
+    outcome: JobOutcome | None = None
     shown: bool = False

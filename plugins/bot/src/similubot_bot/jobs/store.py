@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
-from similubot_bot.jobs.records import Asked, Ending, JobRecord, Outcome
+from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus, SourceKind
 from similubot_core import SimilubotError, UsageError
 
 VERSION = 1
@@ -39,8 +39,8 @@ class Store:
     returns, and each may wait for the disk.
 
     What was written survives a crash of the bot (``kill -9``) always, and a loss of power but for
-    the last moments (``synchronous=NORMAL``); the list itself stays whole in any case. Sources are
-    kept only until the job has ended, since they hold keys; the file is for its owner only.
+    the last moments (``synchronous=NORMAL``); the list itself stays whole in any case. A source is
+    kept only until its job has ended, since it holds a key; only the owner can read the file.
 
     Args:
         path: The file; made when missing.
@@ -76,16 +76,16 @@ class Store:
         """Close the file."""
         self._db.close()
 
-    def add(self, asked: Asked) -> JobRecord:
-        """Write a new job down."""
+    def add(self, request: JobRequest) -> JobRecord:
+        """Add a new job."""
         now = self._clock()
         cursor = self._db.execute(
             "INSERT INTO jobs (user, server, channel, source, kind, name, bitrate, target, created)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*astuple(asked), now),
+            (*astuple(request), now),
         )
         assert cursor.lastrowid is not None
-        return JobRecord(cursor.lastrowid, asked, now)
+        return JobRecord(cursor.lastrowid, request, now)
 
     def get(self, job: int) -> JobRecord | None:
         """One job; None when there is none of that number, or it was forgotten."""
@@ -104,26 +104,26 @@ class Store:
         return {int(user): float(started) for user, started in rows}
 
     def set_message(self, job: int, message: int) -> None:
-        """Say which message is about the job."""
+        """Note which message is about the job."""
         self._change("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
 
     def start(self, job: int) -> None:
-        """Say that the job is begun now."""
+        """Note that an attempt of the job starts now."""
         self._change(
             "UPDATE jobs SET started = ?, starts = starts + 1 WHERE id = ?", (self._clock(), job)
         )
 
-    def end(self, job: int, ending: Ending) -> bool:
-        """Say how the job ended, once: False when it had ended already. The source is forgotten."""
-        values = astuple(ending)[1:]
+    def end(self, job: int, outcome: JobOutcome) -> bool:
+        """Note how the job ended, once; False when it had ended already. Forgets the source."""
+        values = astuple(outcome)[1:]
         return self._change(
             "UPDATE jobs SET outcome = ?, text = ?, result_name = ?, size = ?, duration = ?, "
             "seconds = ?, ended = ?, source = '' WHERE id = ? AND outcome IS NULL",
-            (ending.outcome.value, *values, self._clock(), job),
+            (outcome.status.value, *values, self._clock(), job),
         )
 
     def set_shown(self, job: int) -> None:
-        """Say that nothing is left to be shown of the job."""
+        """Note that nothing is left to be shown of the job."""
         self._change("UPDATE jobs SET shown = 1 WHERE id = ?", (job,))
 
     def forget_before(self, moment: float) -> None:
@@ -154,16 +154,16 @@ class Store:
 
 def _record(row: tuple[object, ...]) -> JobRecord:
     values = cast(
-        "tuple[int, int, int | None, int, str, Literal['link', 'attachment'], str, int | None, str,"
+        "tuple[int, int, int | None, int, str, SourceKind, str, int | None, str,"
         " float, int | None, float | None, int, str | None, str, str, int | None, float | None,"
         " float, int]",
         row,
     )
     id_, user, server, channel, source, kind, name, bitrate, target = values[:9]
-    created, message, started, starts, outcome, text, result_name = values[9:16]
+    created, message, started, attempts, status, text, result_name = values[9:16]
     size, duration, seconds, shown = values[16:]
-    ending = None
-    if outcome is not None:
-        ending = Ending(Outcome(outcome), text, result_name, size, duration, seconds)
-    asked = Asked(user, server, channel, source, kind, name, bitrate, target)
-    return JobRecord(id_, asked, created, message, started, starts, ending, bool(shown))
+    outcome = None
+    if status is not None:
+        outcome = JobOutcome(JobStatus(status), text, result_name, size, duration, seconds)
+    request = JobRequest(user, server, channel, source, kind, name, bitrate, target)
+    return JobRecord(id_, request, created, message, started, attempts, outcome, bool(shown))

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from similubot_bot.jobs.requests import allowed_places
+from similubot_bot.jobs.requests import upload_targets
 from similubot_bot.ops.checks import STEPS
 from similubot_bot.ops.logs import set_up_logging
 from similubot_bot.settings import BotSettings
@@ -23,9 +23,9 @@ from similubot_discord_sink import DiscordSettings
 
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
-    """Run the bot, or (``--check``) say what is missing.
+    """Run the bot, or (``--check``) print what is missing.
 
-    Returns 0 once it was told to stop, or when nothing is missing; 1 when something is; 2 without
+    Returns 0 after SIGTERM or SIGINT, or when nothing is missing; 1 when something is; 2 without
     a token.
 
     Raises:
@@ -39,14 +39,14 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         print(STEPS, file=sys.stderr)  # noqa: T201
         return WRONG_USAGE
     for schema in context.plugins.schemas():
-        context.settings.table(schema)  # a bad value is told now, not by the first job
+        context.settings.table(schema)  # report a bad value now, not in the first job
     if not context.plugins.all(DownloaderSpec):
         raise UsageError("No downloader is installed; install similubot-mega, or another plugin.")
     for downloader in context.plugins.all(DownloaderSpec):
         downloader.factory(context.settings)  # imports what it needs before the event loop runs
     for converter in context.plugins.all(ConverterSpec):
         converter.factory(context.settings)
-    known = allowed_places(context.plugins, context.settings, settings)
+    known = upload_targets(context.plugins, context.settings, settings)
     set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
     from similubot_bot.ops.serve import serve
 
@@ -67,20 +67,20 @@ def _secrets(context: CommandContext) -> list[str]:
     return values
 
 
-def _places_check(context: CommandContext) -> Check:
+def _uploads_check(context: CommandContext) -> Check:
     try:
-        known = allowed_places(
+        known = upload_targets(
             context.plugins, context.settings, context.settings.table(BotSettings)
         )
     except SimilubotError as error:
         cure = "Correct [bot] to, or [bot] targets."
         return Check("Uploads", False, error.message, cure)
-    return Check("Uploads", True, f"to {known[0]}; people may choose {', '.join(known)}")
+    return Check("Uploads", True, f"to {known[0]}; people can choose {', '.join(known)}")
 
 
 def _check(context: CommandContext) -> int:
     """Print what every plugin's checks say; settings that cannot be read are told by the core."""
-    checks = [*plugin_checks(context), _places_check(context)]
+    checks = [*plugin_checks(context), _uploads_check(context)]
     for check in checks:
         print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201
         if check.cure and not check.ok:

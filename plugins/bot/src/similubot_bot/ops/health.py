@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -16,12 +17,14 @@ from prometheus_client import (
     generate_latest,
 )
 
-from similubot_bot.jobs.records import Ending, Outcome
+from similubot_bot.jobs.records import JobOutcome, JobStatus
 from similubot_bot.ops.loop_watch import LATE_SECONDS
 from similubot_core import UsageError
 
 if TYPE_CHECKING:
     from similubot_bot.discord.bot import SimilubotBot
+    from similubot_bot.extensions import BotExtension
+    from similubot_bot.service import BotService
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +44,8 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        for outcome in Outcome:
-            self._ended.labels(outcome.value)
+        for status in JobStatus:
+            self._ended.labels(status.value)
         self._seconds = Histogram(
             "similubot_job_seconds",
             "How long jobs took that were done",
@@ -61,28 +64,29 @@ class Metrics:
             "The most of a lateness that the loop's own work is",
         )
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, outcome: JobOutcome) -> None:
         """Count a job that ended."""
-        self._ended.labels(ending.outcome.value).inc()
-        if ending.outcome is Outcome.DONE:
-            self._seconds.observe(ending.seconds)
+        self._ended.labels(outcome.status.value).inc()
+        if outcome.status is JobStatus.DONE:
+            self._seconds.observe(outcome.seconds)
 
     def late(self, seconds: float) -> None:
         """Count a lateness of the event loop."""
         self._late.observe(seconds)
 
-    def watch(self, bot: SimilubotBot) -> None:
+    def watch(self, bot: SimilubotBot, service: BotService) -> None:
         """Have the gauges ask this bot whenever somebody looks."""
-        self._worst.set_function(lambda: bot.loop_watch.worst)
-        self._busiest.set_function(lambda: bot.loop_watch.busiest)
+        manager = service.manager
+        self._worst.set_function(lambda: service.loop_watch.worst)
+        self._busiest.set_function(lambda: service.loop_watch.busiest)
         running = self._gauge("similubot_jobs_running", "Jobs that run")
-        running.set_function(lambda: len(bot.work.running))
+        running.set_function(lambda: len(manager.running))
         waiting = self._gauge("similubot_jobs_waiting", "Jobs that wait")
-        waiting.set_function(lambda: len(bot.work.waiting))
+        waiting.set_function(lambda: len(manager.waiting))
         connected = self._gauge("similubot_connected", "Whether Discord's gateway is there")
         connected.set_function(lambda: float(bot.is_ready()))
         low = self._gauge("similubot_disk_low", "Whether too little disk is free to begin jobs")
-        low.set_function(lambda: float(bot.work.disk_is_low))
+        low.set_function(lambda: float(manager.disk_is_low))
 
     def text(self) -> bytes:
         """All numbers, in Prometheus' text format."""
@@ -98,15 +102,27 @@ class HealthServer:
 
     Args:
         bot: Whose health it is.
+        service: Its jobs.
         metrics: Its numbers.
+        extensions: What other plugins add to it.
     """
 
-    def __init__(self, bot: SimilubotBot, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        bot: SimilubotBot,
+        service: BotService,
+        metrics: Metrics,
+        extensions: Sequence[BotExtension] = (),
+    ) -> None:
         self._bot = bot
+        self._manager = service.manager
         self._metrics = metrics
         app = web.Application()
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._numbers)
+        for extension in extensions:
+            if extension.add_routes is not None:
+                extension.add_routes(app, service)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     async def start(self, port: int) -> None:
@@ -132,13 +148,13 @@ class HealthServer:
 
     async def _health(self, request: web.Request) -> web.Response:
         """200 when the bot is connected and takes jobs, else 503; the body says which."""
-        bot = self._bot
+        bot, manager = self._bot, self._manager
         state: dict[str, object] = {
             "connected": bot.is_ready() and not bot.is_closed(),
-            "disk_low": bot.work.disk_is_low,
-            "stopping": bot.work.stopping,
-            "running": len(bot.work.running),
-            "waiting": len(bot.work.waiting),
+            "disk_low": manager.disk_is_low,
+            "stopping": manager.stopping,
+            "running": len(manager.running),
+            "waiting": len(manager.waiting),
         }
         well = state["connected"] and not state["disk_low"] and not state["stopping"]
         return web.json_response({"ok": bool(well), **state}, status=200 if well else 503)

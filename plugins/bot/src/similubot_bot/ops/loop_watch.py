@@ -14,7 +14,7 @@ class LoopWatch:
     """Wakes up 20 times a second and measures by how much it is late.
 
     Args:
-        on_sample: Told of each lateness, in seconds.
+        on_sample: Called with each lateness, in seconds.
 
     Attributes:
         worst: The longest lateness since the start, in seconds.

@@ -14,8 +14,16 @@ import aiohttp
 import discord
 
 from similubot_bot.discord.bot import SimilubotBot
+from similubot_bot.discord.job_messages import JobMessages
+from similubot_bot.extensions import BotExtension, ExecutorContext, bot_extensions
+from similubot_bot.jobs.executor import Executor
+from similubot_bot.jobs.local_executor import LocalExecutor
+from similubot_bot.jobs.manager import JobManager
+from similubot_bot.jobs.requests import operations_of
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.health import HealthServer, Metrics
+from similubot_bot.ops.loop_watch import LoopWatch
+from similubot_bot.service import BotService
 from similubot_bot.settings import BotSettings
 from similubot_core import CommandContext, SimilubotError, UsageError
 from similubot_core.process import set_child_niceness
@@ -46,7 +54,7 @@ async def serve(
     context: CommandContext,
     settings: BotSettings,
     discord_settings: DiscordSettings,
-    places: Sequence[str],
+    targets: Sequence[str],
 ) -> int:
     """Run the bot until SIGTERM or SIGINT; returns the exit status 0.
 
@@ -54,7 +62,7 @@ async def serve(
         context: Plugins and settings.
         settings: The table [bot].
         discord_settings: The table [discord], with a token.
-        places: What people may give as `to`.
+        targets: What people may give as `to`, the default first.
 
     Raises:
         SimilubotError: The token or the intents are refused, another bot works in the folder, or
@@ -63,7 +71,7 @@ async def serve(
     assert discord_settings.token is not None
     signals = _Signals()
     # vfork holds Python's lock until the child runs, and with it the event loop: 0.2 s and more
-    # on a busy machine. The name is the one that Python's own documentation gives for this.
+    # on a busy machine. Python's own documentation names this switch.
     vars(subprocess)["_USE_VFORK"] = False
     # FFmpeg takes all processors there are, and the event loop waits for them behind it. The jobs'
     # threads stay equals of the loop: one that holds Python's lock must not wait long for its turn.
@@ -76,7 +84,7 @@ async def serve(
     with _own_folder(settings.folder):
         store = StoreThread(settings.folder / "jobs.db")
         try:
-            await _serve(context, settings, discord_settings, places, store, signals)
+            await _serve(context, settings, discord_settings, targets, store, signals)
         finally:
             store.close()
     return 0
@@ -86,23 +94,18 @@ async def _serve(
     context: CommandContext,
     settings: BotSettings,
     discord_settings: DiscordSettings,
-    places: Sequence[str],
+    targets: Sequence[str],
     store: StoreThread,
     signals: _Signals,
 ) -> None:
     metrics = Metrics()
-    bot = SimilubotBot(
-        context.plugins,
-        context.settings,
-        settings,
-        places,
-        store,
-        discord_settings.update_interval,
-        metrics.ended,
-        metrics.late,
-    )
-    metrics.watch(bot)
-    health = HealthServer(bot, metrics)
+    extensions = bot_extensions(context.plugins, context.settings)
+    bot = SimilubotBot(settings, store)
+    messages = JobMessages(bot, discord_settings.update_interval)
+    service = _make_service(context, settings, targets, store, metrics, messages, extensions)
+    bot.serve(service, extensions)
+    metrics.watch(bot, service)
+    health = HealthServer(bot, service, metrics, extensions)
     if settings.http_port is not None:
         await health.start(settings.http_port)
     assert discord_settings.token is not None
@@ -111,7 +114,7 @@ async def _serve(
     try:
         await asyncio.wait({life, stop}, return_when=asyncio.FIRST_COMPLETED)
         logger.info("Stopping")
-        await bot.work.stop(settings.stop_seconds, signals.hurry)
+        await service.manager.stop(settings.stop_seconds, signals.hurry)
     finally:
         stop.cancel()
         try:
@@ -125,6 +128,43 @@ async def _serve(
     with suppress(asyncio.CancelledError):
         await life
     logger.info("Stopped")
+
+
+def _make_service(
+    context: CommandContext,
+    settings: BotSettings,
+    targets: Sequence[str],
+    store: StoreThread,
+    metrics: Metrics,
+    messages: JobMessages,
+    extensions: Sequence[BotExtension],
+) -> BotService:
+    plugins = context.plugins
+    loop = asyncio.get_running_loop()
+
+    def slots_changed() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(manager.pump)
+
+    executor_context = ExecutorContext(plugins, context.settings, settings.folder, slots_changed)
+    executors: list[Executor] = [
+        extension.make_executor(executor_context)
+        for extension in extensions
+        if extension.make_executor is not None
+    ]
+    if all(extension.local_slots for extension in extensions):
+        folder = settings.folder / "jobs"
+        executors.append(LocalExecutor(plugins, context.settings, folder, settings.jobs))
+    manager = JobManager(
+        settings,
+        store,
+        executors,
+        messages,
+        lambda request: operations_of(plugins, request),
+        metrics.ended,
+    )
+    watch = LoopWatch(metrics.late)
+    return BotService(plugins, context.settings, settings, targets, manager, watch)
 
 
 async def _live(bot: SimilubotBot, token: str) -> None:

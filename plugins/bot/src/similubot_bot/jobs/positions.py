@@ -1,4 +1,4 @@
-"""Places: keeps the places that waiting jobs' messages show true, without flooding a channel."""
+"""QueuePositions: keeps the positions that waiting jobs' messages show true."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -8,25 +8,25 @@ INTERVAL = 5.0
 
 
 def most_wrong(shown: Mapping[int, int], true: Mapping[int, int]) -> int | None:
-    """The job whose shown place is the most wrong: by the distance as a share of the true place.
+    """The job whose shown position is the most wrong, by the distance as a share of the true one.
 
     None when all are right.
     """
     wrong = {
-        job: abs(shown.get(job, 0) - place) / place
-        for job, place in true.items()
-        if shown.get(job) != place
+        job: abs(shown.get(job, 0) - position) / position
+        for job, position in true.items()
+        if shown.get(job) != position
     }
     return max(wrong, key=lambda job: (wrong[job], -true[job]), default=None)
 
 
-class Places:
-    """Edits the messages of waiting jobs, one a channel every `INTERVAL` seconds.
+class QueuePositions:
+    """Edits the messages of waiting jobs, one per channel every `INTERVAL` seconds.
 
     It is used in the event loop.
 
     Args:
-        show: Has the message of a job show a place; it does not raise.
+        show: Shows a job's position in its message; it does not raise.
         channel_of: The channel of a job's message.
     """
 
@@ -42,22 +42,22 @@ class Places:
         self._editors: dict[int, asyncio.Task[None]] = {}
         self._editing: dict[int, asyncio.Task[None]] = {}
 
-    def shown(self, job: int, place: int) -> None:
-        """Say which place the message of a job shows."""
-        self._shown[job] = place
+    def shown(self, job: int, position: int) -> None:
+        """Note which position the message of a job shows."""
+        self._shown[job] = position
 
-    def set(self, places: Mapping[int, int]) -> None:
-        """Say which places are true now; messages of other jobs are left alone."""
-        self._true = dict(places)
-        for job in self._shown.keys() - places.keys():
+    def set(self, positions: Mapping[int, int]) -> None:
+        """Set the true positions; messages of other jobs are left alone."""
+        self._true = dict(positions)
+        for job in self._shown.keys() - positions.keys():
             del self._shown[job]
-        for channel in {self._channel_of(job) for job in places}:
+        for channel in {self._channel_of(job) for job in positions}:
             if channel not in self._editors:
-                task = asyncio.create_task(self._keep_true(channel), name=f"places in {channel}")
+                task = asyncio.create_task(self._correct(channel), name=f"positions in {channel}")
                 self._editors[channel] = task
 
     def drop(self, job: int) -> None:
-        """Begin no further edit of a job's message, for others are going to edit it."""
+        """Start no further edit of a job's message, for others are going to edit it."""
         self._true.pop(job, None)
         self._shown.pop(job, None)
 
@@ -69,11 +69,11 @@ class Places:
             await asyncio.wait({self._editing[job]})
 
     def close(self) -> None:
-        """Begin no further edit."""
+        """Start no further edit."""
         for task in self._editors.values():
             task.cancel()
 
-    async def _keep_true(self, channel: int) -> None:
+    async def _correct(self, channel: int) -> None:
         # Spread over the interval, so that the edits of many channels do not come all at once.
         spread = INTERVAL * ((channel >> 22) % 100 / 200)
         try:
@@ -87,11 +87,11 @@ class Places:
         finally:
             del self._editors[channel]
 
-    async def _edit(self, job: int, place: int) -> None:
-        self._shown[job] = place
+    async def _edit(self, job: int, position: int) -> None:
+        self._shown[job] = position
         # It is never cancelled: a request cancelled while it waits for Discord's global limit
         # leaves discord.py (2.7.1) with that limit set for ever.
-        task = asyncio.create_task(self._show(job, place))
+        task = asyncio.create_task(self._show(job, position))
         self._editing[job] = task
         task.add_done_callback(lambda _: self._editing.pop(job, None))
         await asyncio.wait({task})

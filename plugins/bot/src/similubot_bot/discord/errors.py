@@ -1,4 +1,4 @@
-"""What people are told when a command goes wrong: one sentence, never a traceback."""
+"""The sentence that people get when a command goes wrong; never a traceback."""
 
 import discord
 from discord import app_commands
@@ -8,10 +8,10 @@ from similubot_core import SimilubotError, render
 
 
 class Refused(commands.CheckFailure):
-    """A person may not do something; the text is the sentence for them."""
+    """The requester may not do something; the text is a sentence for them."""
 
 
-def sentence_for(error: Exception, prefix: str) -> str | None:
+def user_sentence(error: Exception, prefix: str) -> str | None:
     """The sentence for an error of discord.py or of ours.
 
     Args:
@@ -19,7 +19,7 @@ def sentence_for(error: Exception, prefix: str) -> str | None:
         prefix: What typed commands begin with.
 
     Returns:
-        None when nobody needs to be told; "" when it is unexpected and belongs into the log.
+        None when there is nothing to say; "" when it is unexpected and belongs in the log.
     """
     while isinstance(
         error,
@@ -33,11 +33,13 @@ def sentence_for(error: Exception, prefix: str) -> str | None:
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, commands.CommandOnCooldown):
-        return f"Not so fast, please: ask again in {render.duration(max(1, error.retry_after))}."
+        return (
+            f"You are asking too fast; try again in {render.duration(max(1, error.retry_after))}."
+        )
     if isinstance(error, commands.UserInputError):
-        return f"I did not understand all of that; `{prefix}help` shows how to ask."
+        return f"I didn't understand that; `{prefix}help` shows how to ask."
     if isinstance(error, commands.CheckFailure | app_commands.CheckFailure):
-        return "You may not do that here."
+        return "You don't have permission to do that here."
     if isinstance(error, discord.Forbidden):
         return None  # there is nowhere we could say so
     return ""

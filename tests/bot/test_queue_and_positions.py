@@ -19,8 +19,8 @@ from .conftest import (
 MakeSound = Callable[[float], Path]
 
 
-def place(text: str) -> int | None:
-    match = re.match(r"Place \*\*(\d+)\*\* in the queue \(<t:\d+:R>\)", text)
+def position_in(text: str) -> int | None:
+    match = re.match(r"Position \*\*(\d+)\*\* in the queue \(<t:\d+:R>\)", text)
     return None if match is None else int(match[1])
 
 
@@ -34,14 +34,18 @@ def test_the_place_in_the_queue_is_shown_and_kept_true(
     for number, user in enumerate(users, start=1):
         bot.discord.type_message(f"!convert {link}", author=user)
         bot.discord.wait(lambda: len(answers(bot)) == number)  # noqa: B023
-    places = [place(description(message)) for message in answers(bot)]
-    assert places == [None, 1, 2, 3]
+    positions = [position_in(description(message)) for message in answers(bot)]
+    assert positions == [None, 1, 2, 3]
 
     bot.discord.click(answers(bot)[1], "Cancel", user=users[1])
 
     def right() -> bool:
         _, second, third, fourth = answers(bot)
-        return is_final(second) and place(description(fourth)) == 2 and not place(title(third))
+        return (
+            is_final(second)
+            and position_in(description(fourth)) == 2
+            and not position_in(title(third))
+        )
 
     bot.discord.wait(right, 30)
 

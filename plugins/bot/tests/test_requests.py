@@ -1,4 +1,4 @@
-"""What may be asked for, with third parties' plugins."""
+"""What may be requested, with third parties' plugins."""
 
 import contextlib
 from pathlib import Path
@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from similubot_bot.access import Requester
 from similubot_bot.jobs.attachment import safe_name
+from similubot_bot.jobs.records import JobRequest
 from similubot_bot.jobs.requests import (
     AttachedFile,
-    Wish,
     accepted,
-    allowed_places,
     first_link,
     operations_of,
-    read_wish,
+    read_request,
+    upload_targets,
 )
 from similubot_bot.settings import BotSettings
 from similubot_core import (
@@ -69,26 +70,28 @@ PLUGINS = Plugins(
     )
 )
 SETTINGS = BotSettings(targets=("mine=72h",))
-PLACES = allowed_places(PLUGINS, Settings(environ={}), SETTINGS)
+TARGETS = upload_targets(PLUGINS, Settings(environ={}), SETTINGS)
 LINK = "https://tube.example/watch"
 
 
-def wish(link: str | None, to: str | None = None, bitrate: int | None = None) -> tuple[str, str]:
-    made = read_wish(PLUGINS, SETTINGS, PLACES, link=link, file=None, bitrate=bitrate, to=to)
-    return made.source, made.to
+def read(link: str | None, to: str | None = None, file: AttachedFile | None = None) -> JobRequest:
+    return read_request(PLUGINS, SETTINGS, TARGETS, Requester(1), 2, link=link, file=file, to=to)
 
 
-def test_a_third_partys_downloader_and_uploader_are_taken() -> None:
-    assert wish(LINK, to="mine") == (LINK, "mine")
-    assert wish(f"<{LINK}>") == (LINK, "catbox")
+def chosen(link: str | None, to: str | None = None) -> tuple[str, str]:
+    request = read(link, to)
+    return request.source, request.to
 
 
-def test_a_target_is_taken_only_where_the_settings_name_it() -> None:
-    assert wish(LINK, to="mine=72h") == (LINK, "mine=72h")
-    with pytest.raises(
-        UsageError, match="no place 'mine=1h' to upload to; there are: catbox, mine"
-    ):
-        wish(LINK, to="mine=1h")
+def test_a_third_partys_downloader_and_uploader_are_accepted() -> None:
+    assert chosen(LINK, to="mine") == (LINK, "mine")
+    assert chosen(f"<{LINK}>") == (LINK, "catbox")
+
+
+def test_a_target_is_accepted_only_where_the_settings_name_it() -> None:
+    assert chosen(LINK, to="mine=72h") == (LINK, "mine=72h")
+    with pytest.raises(UsageError, match="can't upload to 'mine=1h'; choose one of catbox, mine"):
+        chosen(LINK, to="mine=1h")
 
 
 def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
@@ -98,28 +101,28 @@ def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
         return Upload()
 
     specs = (*PLUGINS.specs, UploaderSpec("folder", "a folder", needs_target))
-    found = allowed_places(Plugins(specs=specs), Settings(environ={}), SETTINGS)
+    found = upload_targets(Plugins(specs=specs), Settings(environ={}), SETTINGS)
     assert found == ("catbox", "mine=72h", "mine")
     wrong = BotSettings(to="folder")
     with pytest.raises(UsageError, match="Name the folder"):
-        allowed_places(Plugins(specs=specs), Settings(environ={}), wrong)
+        upload_targets(Plugins(specs=specs), Settings(environ={}), wrong)
 
 
 @pytest.mark.parametrize("link", [None, "", "  ", "<>"])
-def test_without_a_link_the_way_to_ask_is_told(link: str | None) -> None:
+def test_without_a_link_the_answer_shows_how_to_ask(link: str | None) -> None:
     with pytest.raises(UsageError, match="Give a link or attach a file"):
-        wish(link)
+        chosen(link)
 
 
 def test_a_link_and_a_file_are_too_much() -> None:
     file = AttachedFile("https://cdn/x", "x.mp3", 5)
     with pytest.raises(UsageError, match="not both"):
-        read_wish(PLUGINS, SETTINGS, PLACES, link=LINK, file=file, bitrate=None, to=None)
-    made = read_wish(PLUGINS, SETTINGS, PLACES, link="96", file=file, bitrate=None, to=None)
+        read(LINK, file=file)
+    made = read("96", file=file)
     assert (made.kind, made.bitrate, made.name) == ("attachment", 96, "x.mp3")
 
 
-def test_the_first_link_that_is_taken_is_found_in_a_text() -> None:
+def test_the_first_supported_link_is_found_in_a_text() -> None:
     text = f"see https://other.example/ and (<{LINK}>), and {LINK}2"
     assert first_link(PLUGINS, text) == LINK
     assert first_link(PLUGINS, "no link at all") is None
@@ -130,7 +133,7 @@ def operations(kind: Literal["link", "attachment"], to: str, *more: UploaderSpec
     converter = ConverterSpec("aac", "", lambda settings: Convert(), operation="Conversion")
     place = UploaderSpec("mine", "", uploader, operation="My Upload")
     plugins = Plugins(specs=(tube, converter, place, *more))
-    return list(operations_of(plugins, Wish(LINK, kind, "x", None, to)))
+    return list(operations_of(plugins, JobRequest(1, None, 2, LINK, kind, "x", None, to)))
 
 
 def test_the_operations_to_come_are_those_that_the_plugins_name() -> None:
@@ -143,10 +146,10 @@ def test_nothing_is_foretold_where_one_plugin_does_not_name_its_operation() -> N
 
 
 @given(st.text(max_size=300))
-def test_no_text_is_taken_that_no_downloader_takes(text: str) -> None:
+def test_no_text_is_accepted_that_no_downloader_accepts(text: str) -> None:
     source = None
     with contextlib.suppress(UsageError):
-        source, _ = wish(text)
+        source, _ = chosen(text)
     assert source is None or accepted(PLUGINS, source)
 
 

@@ -1,31 +1,35 @@
-"""Watch: what a running job says of itself, and the limit that ends one which grows too large."""
+"""JobWatch: the limits of a running job, and what its progress says about the result."""
 
 import math
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from similubot_core import CancelToken, ProgressInfo, ProgressStatus, render
 
 
-class Watch:
-    """A progress callback for one job; any thread may call it.
+class JobWatch:
+    """A progress callback for one attempt that cancels it when it grows too large. Any thread.
 
     Args:
         max_size: Bytes that the source may have at most: the first operation is the one that
-            fetches it, and a larger one is ended.
-        cancel: The job's token.
+            fetches it.
+        cancel: The attempt's token.
+
+    Attributes:
+        duration: Seconds that the media plays; None until an operation says so.
+        refusal: Why the attempt was cancelled, in a sentence; "" when it was not.
     """
 
     def __init__(self, max_size: int, cancel: CancelToken) -> None:
         self._max_size = max_size
         self._cancel = cancel
         self._fetched = False
-        self.latest: ProgressInfo | None = None
         self.duration: float | None = None
         self.refusal = ""
 
     def __call__(self, info: ProgressInfo) -> None:
-        """Take a state."""
-        self.latest = info
+        """Look at a state."""
         duration = info.details.get("duration")
         if isinstance(duration, int | float) and math.isfinite(duration) and duration > 0:
             self.duration = float(duration)
@@ -34,8 +38,8 @@ class Watch:
             self._fetched = info.status is ProgressStatus.COMPLETED
 
     def check_folder(self, folder: Path) -> None:
-        """End the job when its folder holds more than a job may need: twice the largest source,
-        and 256 MB.
+        """Cancel the attempt when its folder holds more than a job may need: twice the largest
+        source, and 256 MB.
         """
         limit = 2 * self._max_size + 256 * 1024 * 1024
         if folder_size(folder) > limit:
@@ -52,6 +56,27 @@ class Watch:
         if not self.refusal:
             self.refusal = sentence
             self._cancel.cancel()
+
+
+class Repeater:
+    """Calls a function every few seconds, in a thread, for the time of a with block."""
+
+    def __init__(self, seconds: float, function: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._function = function
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._repeat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self._function()
 
 
 def folder_size(folder: Path) -> int:

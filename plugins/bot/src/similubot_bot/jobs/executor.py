@@ -1,0 +1,114 @@
+"""The seam between the queue, which decides, and the executors, which carry jobs out.
+
+The `JobManager` hands an executor one attempt of a job at a time, never more than it has free slots
+for, and learns of it only through the attempt's `AttemptListener`. A `JobTask` holds plain values,
+so that it can travel to another process; `msgspec.json.encode` takes it as it is.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from similubot_bot.jobs.records import JobOutcome, JobRequest, SourceKind
+from similubot_core import ProgressInfo
+
+TASK_VERSION = 1
+"""The version of `JobTask`'s fields; an executor elsewhere refuses one that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobTask:
+    """One attempt of one job: all that an executor needs to know.
+
+    Attributes:
+        job: The job's number.
+        attempt: Which attempt it is, from 1. What an older attempt reports is ignored.
+        source: The whole link. It may hold a key: never log it, and encrypt it in transit.
+        kind: What `source` is.
+        name: What may be shown of the source; text from outside.
+        bitrate: Kilobits per second; None is the converter's default.
+        to: The uploader as ``NAME`` or ``NAME=TARGET``.
+        max_size: Bytes that the source may have at most.
+        version: `TASK_VERSION` of the bot that made it.
+    """
+
+    job: int
+    attempt: int
+    source: str = field(repr=False)
+    kind: SourceKind
+    name: str
+    bitrate: int | None
+    to: str
+    max_size: int
+    version: int = TASK_VERSION
+
+
+class AttemptListener(Protocol):
+    """What an executor reports about one attempt. Any thread may call it; it never raises."""
+
+    def progress(self, info: ProgressInfo) -> None:
+        """Report the newest state of an operation. Never blocks."""
+
+    def ended(self, outcome: JobOutcome | None) -> None:
+        """Report the end of the attempt, exactly once; may wait for a disk.
+
+        Args:
+            outcome: How the job ended; None hands the job back without one: it is queued again, or
+                kept for the next start when the bot is stopping.
+        """
+
+
+class Executor(Protocol):
+    """Carries jobs out: threads of this process, or workers elsewhere.
+
+    All methods but the listener's are called in the bot's event loop and return without blocking.
+    """
+
+    name: str
+    """For people and the log, such as "local"."""
+
+    outlives_bot: bool
+    """Whether attempts go on while the bot is down, to be found again by `adopt`."""
+
+    @property
+    def slots(self) -> int:
+        """How many attempts it can carry at once just now; may change at any time."""
+
+    def run(self, task: JobTask, listener: AttemptListener) -> None:
+        """Start an attempt. Does not raise: whatever goes wrong ends the attempt."""
+
+    def cancel(self, job: int) -> None:
+        """Cancel the job's attempt: it ends within seconds as cancelled, or as it had ended."""
+
+    def release(self, job: int) -> None:
+        """The bot is stopping: hand the job back (``ended(None)``), leaving what can be resumed.
+
+        An executor that outlives the bot lets the attempt go on, and reports no more of it.
+        """
+
+    async def adopt(self, task: JobTask, listener: AttemptListener) -> bool:
+        """Whether this attempt, started before the bot's restart, still runs here (or has ended
+        here); from now on `listener` hears of it.
+        """
+
+    async def sweep(self, open_jobs: set[int]) -> None:
+        """Remove what earlier runs left of jobs that are not among `open_jobs`."""
+
+    async def forget(self, job: int) -> None:
+        """Remove what is kept of a job that ended."""
+
+    async def close(self) -> None:
+        """Let go of connections and threads; attempts were ended or released before."""
+
+
+def task_of(request: JobRequest, max_size: int, *, job: int = 0, attempt: int = 1) -> JobTask:
+    """The task for one attempt of a request; without `job`, one that is only planned."""
+    return JobTask(
+        job,
+        attempt,
+        request.source,
+        request.kind,
+        request.name,
+        request.bitrate,
+        request.to,
+        max_size,
+    )
