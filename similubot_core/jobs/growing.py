@@ -133,8 +133,8 @@ class GrowingFile:
 def serve_growing(file: GrowingFile, cancel: CancelToken) -> Iterator[str]:
     """Serve the file to one program by an address of this machine that nobody can guess.
 
-    It answers GET with one range, each answer as the bytes come. At the block's end every connection
-    is cut. A read that waits for bytes ends within 0.2 seconds of a cancel.
+    It answers GET with one range, each answer as the bytes come. At the end of the block every
+    connection is cut. A read that waits for bytes ends within 0.2 seconds of a cancel.
 
     Yields:
         The address, ``http://127.0.0.1:PORT/TOKEN``.

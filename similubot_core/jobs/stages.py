@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # every plugin imports this module, and `similubot --help` wa
     from pathlib import Path
 
     from similubot_core.cancel import CancelToken
+    from similubot_core.jobs.growing import GrowingFile
     from similubot_core.progress.tracker import ProgressCallback, ProgressTracker
 
 TrackerT = TypeVar("TrackerT", bound="ProgressTracker")
@@ -29,6 +30,8 @@ class StageContext:
         folder: A folder of the job's own: the stage writes nowhere else. The job removes it.
         cancel: The job's cancel token; obeyed within 2 seconds.
         callbacks: Who is to be told of the progress; `attach` sees to it.
+        offer: A downloader may call it, once, with the file that it fetches, to have it converted
+            as it grows. None when nobody would take it.
         paced: Whether 20 states a second are enough for them, as they are for a job's sinks.
     """
 
@@ -36,6 +39,7 @@ class StageContext:
     cancel: CancelToken = field(default_factory=_new_token)
     callbacks: tuple[ProgressCallback, ...] = ()
     paced: bool = False
+    offer: Callable[[GrowingFile], object] | None = None
 
     def attach(self, tracker: TrackerT) -> TrackerT:
         """Have `tracker` tell this job's callbacks; returns it, for ``with context.attach(…)``."""

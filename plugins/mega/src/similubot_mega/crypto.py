@@ -90,6 +90,13 @@ def chunk_start(index: int) -> int:
     return _GROWN_END + (index - _GROWING) * MIB
 
 
+def chunk_at(offset: int) -> int:
+    """The number of the chunk that the byte at `offset` (from 0) lies in."""
+    if offset >= _GROWN_END:
+        return _GROWING + (offset - _GROWN_END) // MIB
+    return next(index for index in range(_GROWING) if chunk_start(index + 1) > offset)
+
+
 def chunk_count(size: int) -> int:
     """How many chunks a file of `size` bytes has; 0 of none."""
     if size > _GROWN_END:

@@ -91,7 +91,7 @@ class MegaDownloader:
             try:
                 self._check_size(remote, context.folder)
                 target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
-                self._fetch(link, remote, target, tracker, api, transport, context.cancel)
+                self._fetch(link, remote, target, tracker, api, transport, context)
             except OSError as error:
                 raise disk_error(error) from error
             tracker.complete(f"Downloaded {target.name}")
@@ -180,9 +180,10 @@ class MegaDownloader:
         tracker: MegaProgressTracker,
         api: MegaApi,
         transport: Transport,
-        cancel: CancelToken,
+        context: StageContext,
     ) -> None:
         """Bring the file to `target` by the backend of the settings."""
+        cancel = context.cancel
         backend = self._settings.backend
         if backend == "megacmd" or (backend == "auto" and self._megacmd_can(link)):
             try:
@@ -205,6 +206,7 @@ class MegaDownloader:
                     connections=self._settings.connections,
                     stall_timeout=self._settings.stall_timeout,
                     waits=self._waits,
+                    offer=context.offer,
                 ).run(tracker)
                 part.move_to(target)
             except Cancelled:

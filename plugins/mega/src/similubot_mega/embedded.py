@@ -14,7 +14,8 @@ import requests
 import urllib3
 
 from similubot_core.cancel import CancelToken
-from similubot_core.errors import StageError
+from similubot_core.errors import SimilubotError, StageError
+from similubot_core.jobs.growing import GrowingFile
 from similubot_core.render import duration
 from similubot_mega.api import BAD_ADDRESS, MegaApi, MegaError, RemoteFile, over_quota, time_left
 from similubot_mega.backoff import Waits, retry_after
@@ -68,6 +69,7 @@ class EmbeddedDownload:
         connections: How many at once.
         stall_timeout: Seconds without a new byte after which it is given up.
         waits: Waiting times.
+        offer: Gets the file while it grows, and may have it read; None when nobody wants it.
         clock: Returns seconds that only grow.
     """
 
@@ -82,6 +84,7 @@ class EmbeddedDownload:
         connections: int,
         stall_timeout: float,
         waits: Waits,
+        offer: Callable[[GrowingFile], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._remote = remote
@@ -92,6 +95,8 @@ class EmbeddedDownload:
         self._connections = max(1, min(connections, -(-remote.size // MIB)))
         self._stall_timeout = stall_timeout
         self._waits = waits
+        self._offer = offer
+        self._growing: GrowingFile | None = None
         self._clock = clock
         self._chunks = chunk_count(remote.size)
         self._repairing = False
@@ -122,11 +127,28 @@ class EmbeddedDownload:
         tracker.transferred(self._received, self._remote.size, message="")
         if self._remote.size == 0:  # MEGA keeps no data and no MAC of an empty file
             return
-        if missing := self._part.missing():
-            self._address = self._api.address(self._remote)
-            self._pass(missing, tracker)
-        if not self._mac_matches():
-            self._repair(tracker)
+        try:
+            if missing := self._part.missing():
+                self._address = self._api.address(self._remote)
+                if self._offer is not None:
+                    self._growing = self._part.growing()
+                    self._offer(self._growing)
+                self._pass(missing, tracker)
+            if not self._mac_matches():
+                # What was read of it so far may be wrong, and nothing says which part.
+                self._give_up_growing("A part of the download arrived damaged.")
+                self._repair(tracker)
+        except BaseException as error:
+            reason = error.message if isinstance(error, SimilubotError) else "The download failed."
+            self._give_up_growing(reason)
+            raise
+        if self._growing is not None:
+            self._growing.finish()
+
+    def _give_up_growing(self, reason: str) -> None:
+        if self._growing is not None:
+            self._growing.fail(reason)
+            self._growing = None
 
     def _repair(self, tracker: MegaProgressTracker) -> None:
         """Fetch chunks again; one that comes with another MAC was wrong once: take the newer."""
@@ -152,7 +174,9 @@ class EmbeddedDownload:
 
     def _pass(self, runs: list[tuple[int, int]], tracker: MegaProgressTracker) -> None:
         """Fetch these runs of chunks over all connections, telling the tracker."""
-        plan = Plan(runs, self._remote.size, self._connections)
+        growing = self._growing
+        wanted = None if growing is None else lambda: growing.wanted
+        plan = Plan(runs, self._remote.size, self._connections, wanted)
         self._last_byte = self._clock()
         self._busy = self._connections
         self._wake.clear()

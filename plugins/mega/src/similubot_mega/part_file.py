@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from similubot_core.jobs.growing import GrowingFile
 from similubot_mega.api import RemoteFile
 from similubot_mega.crypto import (
     BLOCK,
@@ -51,6 +52,7 @@ class PartFile:
         self._remote = remote
         self._count = chunk_count(remote.size)
         self._whole = bytearray(self._count)
+        self._growing: GrowingFile | None = None
         self.macs = bytearray(BLOCK * self._count)
         with ExitStack() as opened:
             self._data = _open(path)
@@ -112,6 +114,15 @@ class PartFile:
         os.ftruncate(self._data, self._remote.size)
         return here
 
+    def growing(self) -> GrowingFile:
+        """The file for somebody who reads it as it grows; call `find_whole` first."""
+        growing = GrowingFile(self._path, self._remote.size, self._remote.name)
+        for chunk, whole in enumerate(self._whole):
+            if whole:
+                growing.add(chunk_start(chunk), min(chunk_start(chunk + 1), self._remote.size))
+        self._growing = growing
+        return growing
+
     def missing(self) -> list[tuple[int, int]]:
         """The runs of chunks that are not here, as (first, the one after the last)."""
         runs: list[tuple[int, int]] = []
@@ -140,6 +151,9 @@ class PartFile:
     def _note(self, chunk: int, mac: bytes) -> None:
         self.macs[chunk * BLOCK : (chunk + 1) * BLOCK] = mac
         self._whole[chunk] = 1
+        if self._growing is not None:
+            end = min(chunk_start(chunk + 1), self._remote.size)
+            self._growing.add(chunk_start(chunk), end)
 
 
 def bytes_on_disk(folder: Path) -> int:
