@@ -112,7 +112,7 @@ def _is_number(value: float) -> bool:
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _LINK = re.compile(
-    r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#]*@)?((?:(?!%23)[^?#])*)((?:[?#]|%23).*)?$"
+    r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)(?:[^/?#]*@)?((?:(?!%23)[^?#])*)((?:[?#]|%23).*)?$"
 )
 _LINK_WITHOUT_SCHEME = re.compile(
     r"()((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/(?:(?!%23)[^?#])*)((?:[?#]|%23).*)?$"

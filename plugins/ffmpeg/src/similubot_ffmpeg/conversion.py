@@ -63,7 +63,8 @@ class Conversion:
         length = self._length(info, request)
         if info.estimated:
             info = info.with_bitrate_over(length)
-        cover = self._cover_size(info) if request.max_size else 0
+        cover = self._extract_cover(info)
+        cover_size = cover.stat().st_size if cover else 0
         allowed, may_copy = request.max_size, True
         for _ in range(ATTEMPTS):
             plan = choose(
@@ -71,11 +72,11 @@ class Conversion:
                 replace(request, max_size=allowed),
                 self.default_bitrate,
                 length,
-                cover_size=cover,
+                cover_size=cover_size,
                 may_copy=may_copy,
             )
             try:
-                result = self._make(info, plan, length)
+                result = self._make(info, plan, length, cover)
             except _CannotCopyError:
                 logger.info("%s: its AAC cannot be copied, so it is encoded", self.name)
                 may_copy = False
@@ -102,28 +103,33 @@ class Conversion:
             raise too_long(self.ffmpeg.settings)
         return length
 
-    def _cover_size(self, info: MediaInfo) -> int:
-        """Bytes of the cover art; 0 without one."""
+    def _extract_cover(self, info: MediaInfo) -> Path | None:
+        """The cover art as a file; None without one, or where FFmpeg cannot take it out."""
         if info.cover is None:
-            return 0
+            return None
         picture = self.work / "cover"
         self.ffmpeg.run(arguments.extract_cover(self.file, info.cover, picture), self.cancel)
-        return picture.stat().st_size if picture.exists() else 0
+        return picture if picture.exists() and picture.stat().st_size else None
 
-    def _make(self, info: MediaInfo, plan: Plan, length: float | None) -> Path:
+    def _make(self, info: MediaInfo, plan: Plan, length: float | None, cover: Path | None) -> Path:
         """Copy or encode, add the cover, and check; returns the result."""
-        run, sound = self._in_parts(info, plan, length) or self._in_one(info, plan, length)
-        result = sound if info.cover is None else self._with_cover(sound, info.cover)
+        final = cover is None
+        run, audio = self._in_parts(info, plan, length, final) or self._in_one(
+            info, plan, length, final
+        )
+        result = audio if cover is None else self._with_cover(audio, cover)
         self._check_result(result, run)
         self.summary = (
             f"AAC, {'copied as it was' if plan.bitrate is None else f'{plan.bitrate} kb/s'}, "
             f"{duration(run.out_time)}, {size(result.stat().st_size)}"
             + ("; damaged places left out" if run.damage.errors else "")
-            + ("; without its cover art" if info.cover is not None and result == sound else "")
+            + ("; without its cover art" if info.cover is not None and result == audio else "")
         )
         return result
 
-    def _in_one(self, info: MediaInfo, plan: Plan, length: float | None) -> tuple[Run, Path]:
+    def _in_one(
+        self, info: MediaInfo, plan: Plan, length: float | None, final: bool
+    ) -> tuple[Run, Path]:
         """The sound, copied or encoded in one piece."""
         copies = plan.bitrate is None
         self.tracker.update(
@@ -131,7 +137,7 @@ class Conversion:
         )
         sound = self.work / "sound.m4a"
         run = self.ffmpeg.run(
-            arguments.convert(self.file, plan.bitrate, sound, final=info.cover is None),
+            arguments.convert(self.file, plan.bitrate, sound, final=final),
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
@@ -144,7 +150,7 @@ class Conversion:
         return run, sound
 
     def _in_parts(
-        self, info: MediaInfo, plan: Plan, length: float | None
+        self, info: MediaInfo, plan: Plan, length: float | None, final: bool
     ) -> tuple[Run, Path] | None:
         """The sound, encoded in parts at once; None where it is to be done in one piece."""
         assert info.audio is not None
@@ -177,23 +183,26 @@ class Conversion:
             return None
         sound = self.work / "sound.m4a"
         wrapped = self.ffmpeg.run(
-            arguments.wrap(frames, rate, self.file, sound, final=info.cover is None), self.cancel
+            arguments.wrap(frames, rate, self.file, sound, final=final), self.cancel
         )
         frames.unlink()
         if wrapped.returncode != 0 or disk_is_full(wrapped):
             raise failed(self.name, wrapped)
         return run, sound
 
-    def _with_cover(self, sound: Path, cover: int) -> Path:
-        """The file with the cover art; `sound` itself when FFmpeg cannot put it in."""
+    def _with_cover(self, audio: Path, cover: Path) -> Path:
+        """The file with the cover art; `audio` itself when FFmpeg cannot put it in."""
         result = self.work / "result.m4a"
-        run = self.ffmpeg.run(arguments.add_cover(sound, self.file, cover, result), self.cancel)
+        demuxer = _cover_demuxer(cover)
+        if demuxer is None:
+            return audio
+        run = self.ffmpeg.run(arguments.add_cover(audio, cover, demuxer, result), self.cancel)
         if disk_is_full(run):
             raise failed(self.name, run)
         if run.returncode == 0:
             return result
         logger.warning("%s: its cover art cannot be kept: %s", self.name, run.detail)
-        return sound
+        return audio
 
     def _check_whole(self, info: MediaInfo, run: Run) -> None:
         """Raise when a part of the source's sound is missing: FFmpeg's exit status is 0 then."""
@@ -229,6 +238,15 @@ class Conversion:
         plays = sound.seconds + sound.start
         if min(abs(plays - said), abs(sound.seconds - said)) > tolerance(said):
             raise broken_result(self.name, f"it plays {duration(plays)}, not {duration(said)}", run)
+
+
+def _cover_demuxer(cover: Path) -> str | None:
+    """FFmpeg's demuxer for a picture that an MPEG-4 file takes; None for any other."""
+    with cover.open("rb") as stream:
+        start = stream.read(8)
+    if start == b"\x89PNG\r\n\x1a\n":
+        return "png_pipe"
+    return "jpeg_pipe" if start.startswith(b"\xff\xd8\xff") else None
 
 
 def tolerance(length: float) -> float:

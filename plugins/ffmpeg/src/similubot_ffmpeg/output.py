@@ -12,7 +12,7 @@ _CLOCK = re.compile(r"(-?)(\d{1,12}):(\d{2}):(\d{2}(?:\.\d{1,9})?)")
 _PREFIX = r"(?:(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d+ )?(?:\[\w+\] )?"
 # 4.1 to 9.0.2: `frame=` comes first when there is a picture; the last line has `Lsize=` then.
 _STATS = re.compile(rf"{_PREFIX}(?=(?:frame|L?size)=)(?=.*\btime=)")
-_STATS_PART = re.compile(r"(\w+)=\s*(\S+)")
+_STATS_PART = re.compile(r"\b(\w{1,16})= {0,16}(\S{1,64})")
 _BLOCK = re.compile(
     r"(frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time_us|out_time_ms|out_time"
     r"|dup_frames|drop_frames|speed|progress)=[ ]*(\S{1,64})[ ]*$"

@@ -19,7 +19,7 @@ _DURATION = re.compile(
 )
 # Shown by 4.2.2 to 9.0.2 for ADTS, wav, and mp3 without a Xing header.
 _ESTIMATED = re.compile(r"\[[^\]]+\] Estimating duration from bitrate, this may be inaccurate$")
-_COVERS = r"(?:mjpeg|png)\b"
+_COVERS = re.compile(r"(?:mjpeg|png)\b")
 """The pictures that an MPEG-4 file takes as cover art."""
 
 
@@ -144,7 +144,7 @@ class InfoReader:
             self._audio = _track(text)
         elif kind == "Video" and not text.rstrip().endswith("(attached pic)"):
             self._has_video = True
-        elif kind == "Video" and self._cover is None and re.match(_COVERS, text):
+        elif kind == "Video" and self._cover is None and _COVERS.match(text):
             self._cover = number
 
     def info(self, size: int) -> MediaInfo | None:

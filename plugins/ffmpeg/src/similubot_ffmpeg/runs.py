@@ -16,6 +16,10 @@ from similubot_ffmpeg.settings import FFmpegSettings
 
 KEPT_LINES = 60
 _UNDECODED = re.compile(r"Error while decoding|Error submitting packet to decoder|Decoding error")
+# For each cover and video of a source, since `arguments.source` allows decoders of audio only.
+_NO_DECODER = re.compile(
+    r"^\[[^\]]{1,80}\] (?:Codec \(\w+\) not on whitelist|Failed to open codec in )"
+)
 _CUT_SHORT = re.compile(
     r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
     r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
@@ -107,7 +111,7 @@ class FFmpeg:
         def on_stderr(line: str) -> None:
             if on_line:
                 on_line(line)
-            if not line.startswith(" "):
+            if not (line.startswith(" ") or _NO_DECODER.search(line)):
                 lines.append(line[:500])
                 damage.read(line)
 

@@ -17,9 +17,9 @@ _FILE_KEY_LENGTH, _FOLDER_KEY_LENGTH = 43, 22
 
 _HOST = r"(?:https?://)?(?:www\.)?mega(?:\.co)?\.nz"
 _WORD = r"[A-Za-z0-9_-]"
-_NEW = rf"/(?P<kind>file|folder)/(?P<handle>{_WORD}+)(?:(?!{_WORD})[^\s#<>|\"')\]]*)?"
+_NEW = rf"/(?P<kind>file|folder)/(?P<handle>{_WORD}+)(?:(?!{_WORD})[^\s#<>|\"')\]]{{0,200}})?"
 _NEW_KEY = rf"#(?P<key>{_WORD}*)(?:/(?P<subkind>file|folder)/(?P<sub>{_WORD}+))?"
-_OLD = rf"/?(?:[^\s#<>]*)#(?P<old>F?)!(?P<oldhandle>{_WORD}+)"
+_OLD = rf"/?[^\s#<>]{{0,200}}#(?P<old>F?)!(?P<oldhandle>{_WORD}+)"
 _OLD_KEY = rf"!(?P<oldkey>{_WORD}*)(?:[!?](?P<oldsub>{_WORD}+))?"
 _LINK = re.compile(
     rf"{_HOST}(?::443)?(?:{_NEW}(?:{_NEW_KEY})?|{_OLD}(?:{_OLD_KEY})?)", re.IGNORECASE

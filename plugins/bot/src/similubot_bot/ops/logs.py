@@ -15,13 +15,20 @@ job_number: ContextVar[int | None] = ContextVar("job_number", default=None)
 FILE_BYTES = 10 * 1024 * 1024
 OLDER_FILES = 5
 
+# Each matches where there is no secret too, up to the end of the word: beginning anew at each place
+# within it, a long line would take quadratic time.
 _SECRET_PARTS = (
     # The key of a MEGA link, of the new form and of the old one (#!HANDLE!KEY).
-    (re.compile(r"(mega(?:\.co)?\.nz/[^\s#\"'<>]*)#[^\s\"'<>]+", re.IGNORECASE), r"\1#…"),
+    re.compile(r"(mega(?:\.co)?\.nz/[^\s#\"'<>]*)(#?)([^\s\"'<>]*)", re.IGNORECASE),
     # What an interaction or a webhook is answered with, and a signed address of an attachment.
-    (re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.~-]+"), r"\1…"),
-    (re.compile(r"(/(?:ephemeral-)?attachments/[^\s?\"']+)\?[^\s\"']+"), r"\1?…"),
+    re.compile(r"(/(?:webhooks|interactions)/\d+/)()([\w.~-]+)"),
+    re.compile(r"(/(?:ephemeral-)?attachments/[^\s?\"']+)(\??)([^\s\"']*)"),
 )
+"""What is shown, the sign before the secret, and the secret."""
+
+
+def _without_secret(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}{'…' if match[3] else ''}"
 
 
 class SafeFormatter(logging.Formatter):
@@ -42,8 +49,8 @@ class SafeFormatter(logging.Formatter):
         text = super().format(record)
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        for pattern, replacement in _SECRET_PARTS:
-            text = pattern.sub(replacement, text)
+        for pattern in _SECRET_PARTS:
+            text = pattern.sub(_without_secret, text)
         return text
 
 
