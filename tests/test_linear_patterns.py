@@ -68,13 +68,13 @@ def inline_patterns(module: ModuleType, source: str) -> Iterator[tuple[re.Patter
         method = ast.unparse(node.func).removeprefix("re.")
         if method not in METHODS:
             continue
-        value = node.args[0]
-        assert isinstance(value, ast.Constant) and isinstance(value.value, str), (
+        value = getattr(node.args[0], "value", None)
+        assert isinstance(value, str), (
             f"{module.__name__}:{node.lineno}: compile a pattern that is put together into a "
             "module's variable, so that this test finds it"
         )
         flags = re.IGNORECASE if re.search(r"re\.I\b|IGNORECASE", ast.unparse(node)) else 0
-        yield re.compile(value.value, flags), {method}
+        yield re.compile(value, flags), {method}
 
 
 def found() -> dict[tuple[str, int], tuple[str, set[str]]]:
