@@ -39,13 +39,9 @@ if TYPE_CHECKING:
         UploaderSpec,
     )
     from similubot_core.progress.counting_tracker import CountingTracker
+    from similubot_core.progress.info import ProgressInfo, ProgressStatus
     from similubot_core.progress.rate import RateMeter
-    from similubot_core.progress.tracker import (
-        ProgressCallback,
-        ProgressInfo,
-        ProgressStatus,
-        ProgressTracker,
-    )
+    from similubot_core.progress.tracker import ProgressCallback, ProgressTracker
     from similubot_core.settings import Settings
 
 __version__ = "0.1.0"
@@ -108,8 +104,8 @@ __getattr__ = lazy_names(
         "UsageError": "errors",
         "hookimpl": "plugins.hookspecs",
         "ProgressCallback": "progress.tracker",
-        "ProgressInfo": "progress.tracker",
-        "ProgressStatus": "progress.tracker",
+        "ProgressInfo": "progress.info",
+        "ProgressStatus": "progress.info",
         "ProgressTracker": "progress.tracker",
         "RateMeter": "progress.rate",
         "Settings": "settings",

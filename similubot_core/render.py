@@ -4,9 +4,11 @@ import math
 import re
 import unicodedata
 
-from similubot_core.progress.tracker import ProgressInfo, ProgressStatus
+from similubot_core.progress.info import ProgressInfo, ProgressStatus
 
 UNKNOWN = "unknown"
+BYTES = "B"
+"""The unit whose sizes are shown as KB, MB and so on."""
 FULL, EMPTY = "█", "░"
 EIGHTHS = "▏▎▍▌▋▊▉"
 
@@ -59,17 +61,32 @@ def size(count: float | None) -> str:
 
 
 def sizes(info: ProgressInfo) -> str:
-    """ "512.3 MB / 847.2 MB", "512.3 MB" while the total is unknown, or "unknown"."""
+    """ "512.3 MB / 847.2 MB", "5 / 12 files", "512.3 MB" without a total, or "unknown"."""
     if info.current_size is None and info.total_size is None:
         return UNKNOWN
     if info.total_size is None:
-        return size(info.current_size)
-    return f"{size(info.current_size)} / {size(info.total_size)}"
+        return amount(info.current_size, info.unit)
+    total = amount(info.total_size, info.unit)
+    if info.unit == BYTES:
+        return f"{size(info.current_size)} / {total}"
+    current = UNKNOWN if info.current_size is None else f"{info.current_size:,}"
+    return f"{current} / {total}"
 
 
-def speed(bytes_per_second: float | None) -> str:
-    """ "2.4 MB/s"; None is "unknown"."""
-    text = size(bytes_per_second)
+def amount(count: float | None, unit: str) -> str:
+    """So many of a unit: "512.3 MB" of "B", "1,204 files" of "files"; None is "unknown"."""
+    if unit == BYTES:
+        return size(count)
+    if count is None or not _is_number(count):
+        return UNKNOWN
+    # A count of things is whole; a rate of them may be a few a minute.
+    number = f"{count:,.0f}" if count >= 100 or count == int(count) else f"{count:.3g}"
+    return f"{number} {sanitize_line(unit, 20)}"
+
+
+def speed(per_second: float | None, unit: str = BYTES) -> str:
+    """ "2.4 MB/s", "3.2 files/s"; None is "unknown"."""
+    text = amount(per_second, unit)
     return text if text == UNKNOWN else f"{text}/s"
 
 

@@ -7,8 +7,8 @@ from typing import TextIO
 from similubot_core import render
 from similubot_core.errors import UsageError
 from similubot_core.plugins.specs import SinkContext
+from similubot_core.progress.info import ProgressInfo, ProgressStatus
 from similubot_core.progress.paced_sink import PacedSink
-from similubot_core.progress.tracker import ProgressInfo, ProgressStatus
 
 LINES_INTERVAL = 2.0
 JSON_INTERVAL = 0.1
@@ -49,7 +49,7 @@ def line(info: ProgressInfo) -> str:
     if info.current_size is not None or info.total_size is not None:
         parts.append(render.sizes(info))
     if info.speed is not None:
-        parts.append(render.speed(info.speed))
+        parts.append(render.speed(info.speed, info.unit))
     if info.status is ProgressStatus.IN_PROGRESS:
         parts.append(f"ETA {render.duration(info.eta)}")
     if info.message:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:  # a plugin's hooks need only the descriptors, so nothing else
     import argparse
 
     from similubot_core.jobs.stages import Converter, Downloader, Uploader
-    from similubot_core.progress.tracker import ProgressInfo, ProgressTracker
+    from similubot_core.progress.info import ProgressInfo
+    from similubot_core.progress.tracker import ProgressTracker
     from similubot_core.settings import Settings, SettingsTable
 
 
@@ -41,7 +42,7 @@ class Sink(Protocol):
 
     def show(self, info: ProgressInfo) -> None:
         """Take the newest state of an operation. Any thread may call it; it never blocks, and
-        shows the state when its own pace allows. Operations are told apart by their name.
+        shows the state when its own pace allows. Operations are told apart by `info.id`.
         """
 
     def close(self) -> None:

@@ -6,16 +6,11 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.progress.counting_tracker import CountingTracker
+    from similubot_core.progress.info import ProgressInfo, ProgressStatus
     from similubot_core.progress.paced_sink import PacedSink
     from similubot_core.progress.percent_tracker import PercentTracker
     from similubot_core.progress.rate import RateMeter
-    from similubot_core.progress.tracker import (
-        Changes,
-        ProgressCallback,
-        ProgressInfo,
-        ProgressStatus,
-        ProgressTracker,
-    )
+    from similubot_core.progress.tracker import Changes, ProgressCallback, ProgressTracker
 
 __all__ = [
     "Changes",
@@ -37,8 +32,8 @@ __getattr__ = lazy_names(
         "PacedSink": "paced_sink",
         "PercentTracker": "percent_tracker",
         "ProgressCallback": "tracker",
-        "ProgressInfo": "tracker",
-        "ProgressStatus": "tracker",
+        "ProgressInfo": "info",
+        "ProgressStatus": "info",
         "ProgressTracker": "tracker",
         "RateMeter": "rate",
     },

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from similubot_core.progress.tracker import ProgressInfo
+from similubot_core.progress.info import ProgressInfo
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Pace:
 
     def put(self, info: ProgressInfo) -> None:
         """Take a state; one of the same operation and status that still waits gives way to it."""
-        waiting = self._waiting.setdefault(info.operation, [])
+        waiting = self._waiting.setdefault(info.id, [])
         if waiting and waiting[-1].status is info.status:
             waiting.pop()
         waiting.append(info)
@@ -38,21 +38,21 @@ class Pace:
     def take(self, now: float, *, everything: bool = False) -> list[ProgressInfo]:
         """The states to be shown now, in order; `everything` does not ask for the pace."""
         taken = []
-        for operation, waiting in self._waiting.items():
-            while waiting and (everything or len(waiting) > 1 or self._due(operation, now) <= now):
+        for key, waiting in self._waiting.items():
+            while waiting and (everything or len(waiting) > 1 or self._due(key, now) <= now):
                 taken.append(waiting.pop(0))
-                self._shown_at[operation] = now
+                self._shown_at[key] = now
         return taken
 
     def next_due(self, now: float) -> float | None:
         """When there will be something to take; None when nothing waits."""
         return min(
-            (self._due(op, now) for op, waiting in self._waiting.items() if waiting), default=None
+            (self._due(key, now) for key, waiting in self._waiting.items() if waiting), default=None
         )
 
-    def _due(self, operation: str, now: float) -> float:
-        waiting = self._waiting[operation]
-        shown_at = self._shown_at.get(operation)
+    def _due(self, key: str, now: float) -> float:
+        waiting = self._waiting[key]
+        shown_at = self._shown_at.get(key)
         if shown_at is None or waiting[0].status.is_final:
             return now
         return shown_at + self._interval

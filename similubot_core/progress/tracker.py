@@ -1,4 +1,4 @@
-"""ProgressInfo, what is known of an operation now, and ProgressTracker, which tells its callbacks.
+"""ProgressTracker: the state of one operation, and the rules that every operation keeps.
 
 What holds for every operation (the rules that `similubot_testkit.rules` tests over any tracker):
 
@@ -10,19 +10,19 @@ What holds for every operation (the rules that `similubot_testkit.rules` tests o
 6. A tracker is safe to update from any thread.
 """
 
-import enum
 import math
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Self, TypedDict, Unpack
 
 from similubot_core.errors import Cancelled, SimilubotError
 from similubot_core.progress import _ticker as ticker
 from similubot_core.progress._delivery import Delivery
+from similubot_core.progress.info import ProgressInfo, ProgressStatus, new_id
 from similubot_core.progress.rate import RateMeter
 
 HIGHEST_UNFINISHED = 99.99
@@ -32,63 +32,6 @@ STANDSTILL_SECONDS = 1.0
 """How long after the last news speed and ETA are measured again, for paced callbacks."""
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
-
-
-class ProgressStatus(enum.Enum):
-    """Where an operation stands. The values are what JSON carries."""
-
-    STARTING = "starting"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing comes after this status."""
-        return self not in (ProgressStatus.STARTING, ProgressStatus.IN_PROGRESS)
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressInfo:
-    """What is known of one operation at one moment.
-
-    Attributes:
-        operation: What is being done, for people: "MEGA Download".
-        status: Where it stands.
-        percentage: 0 to 100; 100 only with COMPLETED.
-        current_size: Bytes done so far; None when unknown.
-        total_size: Bytes in all; None when unknown.
-        speed: Bytes per second; None when unknown.
-        eta: Seconds to the end; None when unknown.
-        message: A sentence for people, maybe empty. It can hold text from outside (a file's name).
-        details: What only this kind of operation has, such as FFmpeg's ``speed_factor``;
-            values are what JSON can carry.
-        timestamp: When this was so, in seconds since the epoch.
-    """
-
-    operation: str
-    status: ProgressStatus
-    percentage: float = 0.0
-    current_size: int | None = None
-    total_size: int | None = None
-    speed: float | None = None
-    eta: float | None = None
-    message: str = ""
-    details: Mapping[str, object] = field(default_factory=dict, hash=False)
-    timestamp: float = field(default_factory=time.time)
-
-    def __reduce__(self) -> tuple[type["ProgressInfo"], tuple[object, ...]]:
-        # For copies and other processes: a read-only view of the details cannot be pickled.
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return type(self), tuple({**values, "details": dict(self.details)}.values())
-
-    def as_dict(self) -> dict[str, object]:
-        """The fields by name, as JSON can carry them: `status` as its value, and a detail that is
-        NaN or infinite as None.
-        """
-        values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "status": self.status.value, "details": _for_json(self.details)}
 
 
 ProgressCallback = Callable[[ProgressInfo], None]
@@ -128,19 +71,24 @@ class ProgressTracker(ABC):
     Args:
         operation: The operation's name for people, such as "MEGA Download".
         clock: Returns seconds that only grow, for speed and ETA; tests give one that they control.
+        unit: What sizes and speeds count: "B" for bytes, else a word such as "files" or "frames".
     """
 
-    def __init__(self, operation: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, operation: str, clock: Callable[[], float] = time.monotonic, *, unit: str = "B"
+    ) -> None:
         self._lock = threading.RLock()
         self._direct: tuple[Delivery[ProgressInfo], ...] = ()
         self._paced: tuple[Delivery[ProgressInfo], ...] = ()
         self._started = False
-        self._info = ProgressInfo(operation, ProgressStatus.STARTING, details=_NOTHING)
+        self._info = ProgressInfo(
+            operation, ProgressStatus.STARTING, details=_NOTHING, id=new_id(), unit=unit
+        )
         # A size alone, the update of every block of a transfer, is only stored when nobody has to
-        # be told of it at once; `_fold` makes a state of it when one is wanted.
+        # be told of it at once; `_apply_pending_size` makes a state of it when one is wanted.
         self._fast_path = False
-        self._stored_size: int | None = None
-        self._folded_size: int | None = None
+        self._pending_size: int | None = None
+        self._applied_size: int | None = None
         self._tick_is_asked = False
         self._ticks_go_on = False  # else the one that is asked for is the last
         self._ticked: ProgressInfo | None = None
@@ -155,6 +103,11 @@ class ProgressTracker(ABC):
     def operation(self) -> str:
         """The operation's name for people."""
         return self._info.operation
+
+    @property
+    def id(self) -> str:
+        """What tells this operation from every other."""
+        return self._info.id
 
     def add_callback(self, callback: ProgressCallback, *, paced: bool = False) -> None:
         """Have `callback` told of every change of status and the newest state otherwise.
@@ -190,9 +143,9 @@ class ProgressTracker(ABC):
 
     def get_current_progress(self) -> ProgressInfo:
         """The newest state. Before `start` it is STARTING with nothing known."""
-        if self._stored_size is not self._folded_size:
+        if self._pending_size is not self._applied_size:
             with self._lock:
-                self._fold()
+                self._apply_pending_size()
         return self._info
 
     def start(self, message: str = "") -> None:
@@ -225,7 +178,7 @@ class ProgressTracker(ABC):
             TypeError: There is no argument of that name.
         """
         if percentage is None and not changes and self._fast_path:
-            self._stored_size = current_size
+            self._pending_size = current_size
         else:
             self._tell(percentage, current_size, changes)
 
@@ -277,7 +230,7 @@ class ProgressTracker(ABC):
             raise TypeError(f"update() has no argument {unknown}")
         self.start()
         with self._lock:
-            self._fold()
+            self._apply_pending_size()
             last = self._info.status
             if last.is_final:
                 return
@@ -289,7 +242,7 @@ class ProgressTracker(ABC):
         self.start()
         with self._lock:
             self._fast_path = False
-            self._fold()
+            self._apply_pending_size()
             last = self._info
             if last.status.is_final:
                 return
@@ -340,12 +293,12 @@ class ProgressTracker(ABC):
             self._tick_is_asked = True
             ticker.shared.call_soon(self._tick)
 
-    def _fold(self) -> None:
+    def _apply_pending_size(self) -> None:
         """Make a state of the size that was stored last; called under the lock."""
-        size = self._stored_size
-        if size is self._folded_size:
+        size = self._pending_size
+        if size is self._applied_size:
             return
-        self._folded_size = size
+        self._applied_size = size
         last = self._info
         if size is None or last.status is not ProgressStatus.IN_PROGRESS:
             return
@@ -363,16 +316,17 @@ class ProgressTracker(ABC):
         percentage = _percentage(percentage, last.percentage)
         speed, eta = self._speed_and_eta(percentage, current, total, changes)
         message, details = changes.get("message"), changes.get("details")
-        return ProgressInfo(
-            last.operation,
-            ProgressStatus.IN_PROGRESS,
-            percentage,
-            current,
-            total,
-            speed,
-            eta,
-            last.message if message is None else message,
-            last.details if details is None else MappingProxyType(dict(details)),
+        return replace(
+            last,
+            status=ProgressStatus.IN_PROGRESS,
+            percentage=percentage,
+            current_size=current,
+            total_size=total,
+            speed=speed,
+            eta=eta,
+            message=last.message if message is None else message,
+            details=last.details if details is None else MappingProxyType(dict(details)),
+            timestamp=time.time(),
         )
 
     def _speed_and_eta(
@@ -408,7 +362,7 @@ class ProgressTracker(ABC):
         """Tell the paced callbacks the newest state; runs in the ticker's thread."""
         with self._lock:
             self._tick_is_asked = False
-            self._fold()
+            self._apply_pending_size()
             if self._info.status is not ProgressStatus.IN_PROGRESS or not self._paced:
                 return
             if self._info is self._ticked:
@@ -433,17 +387,6 @@ class ProgressTracker(ABC):
             measured = self._next(None, None, {})
             if (measured.speed, measured.eta) != (self._info.speed, self._info.eta):
                 self._info = measured
-
-
-def _for_json(value: object) -> object:
-    """`value` with None for NaN and infinite, which JSON has not, and text for every key."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _for_json(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_for_json(part) for part in value]
-    return value
 
 
 def _finite(value: float | None) -> float | None:

@@ -64,7 +64,7 @@ def test_a_size_that_is_being_stored_while_ticks_end_is_told(ticks: Ticks) -> No
     tracker.update(current_size=1)
     ticks.tick()
     ticks.tick()  # finds nothing new; one more is to come
-    tracker._stored_size = 2
+    tracker._pending_size = 2
     ticks.tick()
     assert seen[-1].current_size == 2
 

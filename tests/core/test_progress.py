@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import math
+import os
 import pickle
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from similubot_core import (
     Cancelled,
+    CountingTracker,
     ProgressInfo,
     ProgressStatus,
     ProgressTracker,
@@ -458,9 +460,42 @@ def test_a_state_as_a_dict_is_what_json_carries() -> None:
     assert values["details"] == {"a": None, "b": None, "c": 1.5}
     assert list(values) == [
         "operation", "status", "percentage", "current_size", "total_size", "speed", "eta",
-        "message", "details", "timestamp",
+        "message", "details", "timestamp", "id", "parent", "unit",
     ]  # fmt: skip
     assert json.loads(json.dumps(values, allow_nan=False))["status"] == "in_progress"
+
+
+def test_a_state_made_by_hand_stands_for_the_operation_of_its_name() -> None:
+    info = ProgressInfo("Copy", IN_PROGRESS, 5.0, 1, 20, 2.0, 9.5, "half", {}, 1.0)
+    assert (info.id, info.parent, info.unit) == ("Copy", None, "B")
+
+
+def test_two_trackers_of_one_name_have_ids_of_their_own() -> None:
+    first, second = Tracker(), Tracker()
+    assert first.id != second.id
+    assert first.get_current_progress().id == first.id
+
+
+def test_every_state_of_an_operation_has_its_id_and_its_unit() -> None:
+    tracker = CountingTracker("Packing", unit="files")
+    seen: list[ProgressInfo] = []
+    tracker.add_callback(seen.append)
+    tracker.update(current_size=1, total_size=12)
+    tracker.fail("The disk is full; make room.")
+    assert {(info.id, info.unit) for info in seen} == {(tracker.id, "files")}
+
+
+def test_a_forked_program_makes_ids_of_its_own() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, Tracker().id.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read()
+    os.waitpid(child, 0)
+    assert theirs.partition("-")[0] != Tracker().id.partition("-")[0]
 
 
 def test_states_are_compared_by_value_and_can_be_kept_in_sets() -> None:

@@ -154,6 +154,24 @@ def test_the_sizes_of_a_state(current: int | None, total: int | None, shown: str
     assert render.sizes(info) == shown
 
 
+@pytest.mark.parametrize(
+    ("current", "total", "shown"),
+    [(5, 12, "5 / 12 files"), (5, None, "5 files"), (None, 1204, "unknown / 1,204 files")],
+)
+def test_counts_of_things_are_no_bytes(current: int | None, total: int | None, shown: str) -> None:
+    info = ProgressInfo(
+        "X", ProgressStatus.IN_PROGRESS, current_size=current, total_size=total, unit="files"
+    )
+    assert render.sizes(info) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.25, "0.25 files/s"), (3.0, "3 files/s"), (1204.4, "1,204 files/s")]
+)
+def test_speeds_of_things_are_no_bytes_a_second(value: float, shown: str) -> None:
+    assert render.speed(value, "files") == shown
+
+
 def test_every_status_has_a_mark() -> None:
     assert set(render.MARKS) == set(ProgressStatus)
 

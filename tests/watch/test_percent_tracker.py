@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from similubot_core.progress.info import ProgressInfo
 from similubot_core.progress.percent_tracker import PercentTracker
-from similubot_core.progress.tracker import ProgressInfo
 
 SAMPLES = Path(__file__).with_name("samples")
 

@@ -151,3 +151,9 @@ def test_on_a_real_terminal_the_command_line_draws_bars(tmp_path: Path) -> None:
     assert ended.returncode == 0, drawn
     assert "━" in drawn.decode()
     assert "100.0%" in drawn.decode()
+
+
+def test_two_operations_of_one_name_have_a_bar_each() -> None:
+    done = ProgressStatus.COMPLETED
+    lines = screen(*(ProgressInfo("MEGA Download", done, 100.0, id=key) for key in ("1", "2")))
+    assert sum("MEGA Download" in line for line in lines) == 2

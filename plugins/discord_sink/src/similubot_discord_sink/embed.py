@@ -121,7 +121,7 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         embed.add_field(name="ETA", value=render.duration(info.eta))
     elif info.current_size is not None:
         done = info.status is ProgressStatus.COMPLETED
-        text = render.size(info.current_size) if done else render.sizes(info)
+        text = render.amount(info.current_size, info.unit) if done else render.sizes(info)
         embed.add_field(name="Size", value=text)
     url = info.details.get("url")
     if info.status is ProgressStatus.COMPLETED and isinstance(url, str):
@@ -131,9 +131,9 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
 
 
 def speed_of(info: ProgressInfo) -> str:
-    """Bytes a second; of a conversion, which has none, how many times faster than playing."""
+    """Units a second; of a conversion, which has none, how many times faster than playing."""
     factor = info.details.get("speed_factor")
     known = isinstance(factor, int | float) and math.isfinite(factor) and factor > 0
     if info.speed is None and known:
         return f"{factor:.1f}×"
-    return render.speed(info.speed)
+    return render.speed(info.speed, info.unit)

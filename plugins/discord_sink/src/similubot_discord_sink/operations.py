@@ -39,10 +39,12 @@ class Waker(Protocol):
 class Operations:
     """Takes states from any thread, never blocking; gives them in the order they began.
 
-    An end is sticky: what comes later of the same operation is dropped, unless it begins anew.
+    Operations are told apart by their id. An end is sticky: what comes later of the same operation
+    is dropped, unless it begins anew.
 
     Args:
-        planned: Operations known to come, in their order.
+        planned: The names of operations known to come, in their order; the first operation of a
+            name that begins takes its place.
     """
 
     def __init__(self, planned: Sequence[str] = ()) -> None:
@@ -50,7 +52,7 @@ class Operations:
         self._lock = threading.Lock()
         self._live: dict[str, ProgressInfo] = {}
         self._ended: dict[str, ProgressInfo] = {}
-        self._began: dict[str, float] = {}
+        self._began: dict[str, ProgressInfo] = {}
 
     def callback(
         self, waker: Waker, is_the_end: Callable[[], bool] | None = None
@@ -68,7 +70,7 @@ class Operations:
 
         def take(info: ProgressInfo) -> None:
             if info.status is in_progress:
-                live[info.operation] = info  # one step for all threads: no lock needed
+                live[info.id] = info  # one step for all threads: no lock needed
             else:
                 self._status_changed(info)
                 if info.status.is_final and is_the_end():
@@ -80,36 +82,39 @@ class Operations:
 
     def _status_changed(self, info: ProgressInfo) -> None:
         with self._lock:
-            name = info.operation
             if info.status is ProgressStatus.STARTING:
-                self._live[name] = info
-                self._ended.pop(name, None)
-                self._began[name] = info.timestamp
-            elif name not in self._ended:
-                self._began.setdefault(name, info.timestamp)
-                self._ended[name] = info
+                self._live[info.id] = info
+                self._ended.pop(info.id, None)
+                self._began[info.id] = info
+            elif info.id not in self._ended:
+                self._began.setdefault(info.id, info)
+                self._ended[info.id] = info
 
     def all_ended(self) -> bool:
         """Whether nothing is left to be done, as far as is known now."""
         with self._lock:
-            ended = self._ended
-            begun = {*self._began, *self._live.copy()}
-            if any(info.status is not ProgressStatus.COMPLETED for info in ended.values()):
-                return begun <= ended.keys()
-            return bool(ended) and begun.union(self._planned) <= ended.keys()
+            if not self._ended or not {*self._began, *self._live.copy()} <= self._ended.keys():
+                return False
+            if any(i.status is not ProgressStatus.COMPLETED for i in self._ended.values()):
+                return True
+            return {info.operation for info in self._ended.values()}.issuperset(self._planned)
 
     def states(self) -> list[OperationState]:
         """All operations: those begun in their order, then those planned."""
         with self._lock:
-            for name, info in self._live.copy().items():
-                self._began.setdefault(name, info.timestamp)
-            order = dict.fromkeys([*self._began, *self._planned])
-            if set(self._began) <= set(self._planned):
-                order = dict.fromkeys(self._planned)
-            return [self._state(name) for name in order]
+            for key, info in self._live.copy().items():
+                self._began.setdefault(key, info)
+            begun = list(self._began.values())
+            names = {info.operation for info in begun}
+            states = [self._state(info) for info in begun]
+            states += [OperationState(n, None, None) for n in self._planned if n not in names]
+            if names <= set(self._planned):
+                states.sort(key=lambda state: self._planned.index(state.name))
+            return states
 
-    def _state(self, name: str) -> OperationState:
-        ended = self._ended.get(name)
+    def _state(self, began: ProgressInfo) -> OperationState:
+        ended = self._ended.get(began.id)
         if ended is None:
-            return OperationState(name, self._live.get(name), None)
-        return OperationState(name, ended, max(0.0, ended.timestamp - self._began[name]))
+            return OperationState(began.operation, self._live.get(began.id), None)
+        seconds = max(0.0, ended.timestamp - began.timestamp)
+        return OperationState(began.operation, ended, seconds)

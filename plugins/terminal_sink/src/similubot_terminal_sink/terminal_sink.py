@@ -60,10 +60,10 @@ class TerminalSink:
         self._progress.stop()
 
     def _draw(self, info: ProgressInfo) -> None:
-        if info.operation not in self._tasks:
+        if info.id not in self._tasks:
             self._progress.start()  # only with the first state, so that nothing blinks before it
-            self._tasks[info.operation] = self._progress.add_task("", start=False, info=info)
-        task = self._tasks[info.operation]
+            self._tasks[info.id] = self._progress.add_task("", start=False, info=info)
+        task = self._tasks[info.id]
         # A bar without any percentage yet moves to and fro instead of standing at 0.
         known = info.percentage > 0 or info.status.is_final
         if known:
@@ -120,7 +120,7 @@ class _DetailColumn(_InfoColumn):
             parts.append(render.sizes(info))
         if info.status is ProgressStatus.IN_PROGRESS:
             if info.speed is not None:
-                parts.append(render.speed(info.speed))
+                parts.append(render.speed(info.speed, info.unit))
             factor = info.details.get("speed_factor")
             if isinstance(factor, int | float) and factor > 0:
                 parts.append(f"{factor:.1f}×")
