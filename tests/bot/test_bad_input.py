@@ -32,28 +32,24 @@ LINK = "https://mega.nz/file/abcdefgh#" + "k" * 43
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("!convert", "Give a link or attach a file: `!convert LINK 128`."),
-        (
-            "!convert https://example.org/a.mp4",
-            "I can't download https://example.org/a.mp4. Supported: public",
-        ),
-        ("!convert /etc/passwd", "I can't download /etc/passwd. Supported"),
-        ("!convert file:///etc/passwd", "I can't download"),
-        (f"!convert {LINK} {LINK}", "One link at a time"),
-        (f"!convert {LINK} 128 catbox {LINK}", "didn't understand that; `!help` shows"),
+        ("!convert", "Give a link, attach a file, or reply to a message that has one: `!convert"),
+        ("!convert https://example.org/a.mp4", "from example.org. Supported: public links"),
+        ("!convert /etc/passwd", "Give a link, attach a file"),
+        ("!convert file:///etc/passwd", "Give a link, attach a file"),
         (f"!convert {LINK} 9999", "9999 is not within 32 to 512 kb/s"),
-        (f"!convert {LINK} -5", "-5 is no bitrate"),
-        (f"!convert {LINK} 128 nowhere", "can't upload to 'nowhere'; choose one of catbox, l"),
+        (f"!convert {LINK} -5", "A bitrate is 1 kb/s or more"),
+        (f"!convert {LINK} 128 to nowhere", "can't upload to 'nowhere'. Choose one of catbox, l"),
+        (f"!convert {LINK} 128 litterbix", "Did you mean litterbox?"),
         (f"!convert {LINK} 128 folder=/etc", "can't upload to 'folder=/etc'"),
-        (f"!convert {LINK} 128 folder", "can't upload to 'folder'"),
-        (f'!convert "{LINK}', "didn't understand that"),
-        ("!convert " + "x" * 1990, "too long for a link"),
-        ("!convert https://mega.nz/" + "ä" * 900, "I can't download"),
-        ("!convert https://@everyone/<@1>", "I can't download"),
+        (f"!convert {LINK} to folder", "can't upload to 'folder'"),
+        (f"!convrt {LINK} -5", "A bitrate is 1 kb/s or more"),
+        ("!convert " + "x" * 1990, "Give a link, attach a file"),
+        ("!convert https://mega.nz/" + "x" * 1001, "too long for a link"),
+        ("!convert https://@everyone/<@1>", "can't download from"),
         ("!cancel", "You have no job to cancel"),
-        ("!cancel 7", "no job 7 that you can cancel"),
+        ("!cancel 7", "no job 7 that is waiting or running here"),
         ("!cancel everything", "didn't understand that"),
-        (f"!convert {999999999999999999999999} 1", "I can't download"),
+        (f"!convert {999999999999999999999999} 1", "Give a link, attach a file"),
     ],
 )
 def test_a_bad_request_gets_a_sentence_that_says_what_is_wrong(
@@ -93,7 +89,7 @@ def test_a_mistake_in_a_slash_command_is_told_to_that_person_alone(bot: BotProce
     bot.discord.slash("convert", {"link": "https://example.org/"})
     answer = bot.discord.wait(lambda: bot.discord.last_message(author=bot.discord.bot))
     assert answer.ephemeral
-    assert "I can't download" in answer.content
+    assert "I can't download from example.org" in answer.content
 
 
 def test_who_is_not_among_the_users_is_refused_and_an_admin_is_not(bot: BotProcess) -> None:
@@ -180,7 +176,7 @@ def test_the_help_names_every_command_and_what_is_supported(bot: BotProcess) -> 
         assert word in text
     assert "folder" not in text, "nobody may name a folder of the bot's machine"
     assert set(bot.discord.commands()) == {
-        *("convert", "queue", "cancel", "status", "about", "help", "ping")
+        *("convert", "queue", "cancel", "status", "about", "help", "ping", "Convert")
     }
 
 

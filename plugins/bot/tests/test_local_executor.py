@@ -96,7 +96,7 @@ async def test_a_job_whose_outcome_cannot_be_noted_has_one_all_the_same(
         outcome = await running.done
     assert outcome is not None
     assert outcome.status is JobStatus.DONE
-    assert "The job list cannot be written" in caplog.text
+    assert "cannot be used: database is locked" in caplog.text
     store.close()
 
 

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from similubot_bot.access import Requester
 from similubot_bot.jobs.attachment import safe_name
+from similubot_bot.jobs.reading import read
 from similubot_bot.jobs.records import JobRequest
 from similubot_bot.jobs.requests import (
     AttachedFile,
     accepted,
-    first_link,
+    make_requests,
     operations_of,
-    read_request,
     upload_targets,
+    vocabulary,
 )
 from similubot_bot.settings import BotSettings
 from similubot_core import (
@@ -74,24 +75,25 @@ TARGETS = upload_targets(PLUGINS, Settings(environ={}), SETTINGS)
 LINK = "https://tube.example/watch"
 
 
-def read(link: str | None, to: str | None = None, file: AttachedFile | None = None) -> JobRequest:
-    return read_request(PLUGINS, SETTINGS, TARGETS, Requester(1), 2, link=link, file=file, to=to)
-
-
-def chosen(link: str | None, to: str | None = None) -> tuple[str, str]:
-    request = read(link, to)
-    return request.source, request.to
+def made(text: str, *files: AttachedFile) -> list[JobRequest]:
+    reading = read(text, vocabulary(PLUGINS, TARGETS))
+    return make_requests(
+        PLUGINS, SETTINGS, Requester(1), 2, reading, files, default_target=TARGETS[0]
+    )
 
 
 def test_a_third_partys_downloader_and_uploader_are_accepted() -> None:
-    assert chosen(LINK, to="mine") == (LINK, "mine")
-    assert chosen(f"<{LINK}>") == (LINK, "catbox")
+    (request,) = made(f"{LINK} mine")
+    assert (request.source, request.to) == (LINK, "mine")
+    (request,) = made(f"<{LINK}>")
+    assert (request.source, request.to) == (LINK, "catbox")
 
 
 def test_a_target_is_accepted_only_where_the_settings_name_it() -> None:
-    assert chosen(LINK, to="mine=72h") == (LINK, "mine=72h")
-    with pytest.raises(UsageError, match="can't upload to 'mine=1h'; choose one of catbox, mine"):
-        chosen(LINK, to="mine=1h")
+    (request,) = made(f"{LINK} mine=72h")
+    assert request.to == "mine=72h"
+    with pytest.raises(UsageError, match=r"upload to .mine=1h.\..*Choose one of catbox, mine"):
+        made(f"{LINK} mine=1h")
 
 
 def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
@@ -108,24 +110,26 @@ def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
         upload_targets(Plugins(specs=specs), Settings(environ={}), wrong)
 
 
-@pytest.mark.parametrize("link", [None, "", "  ", "<>"])
-def test_without_a_link_the_answer_shows_how_to_ask(link: str | None) -> None:
-    with pytest.raises(UsageError, match="Give a link or attach a file"):
-        chosen(link)
+@pytest.mark.parametrize("text", ["", "  ", "<>", "hello"])
+def test_without_a_link_the_answer_shows_how_to_ask(text: str) -> None:
+    with pytest.raises(UsageError, match="Give a link, attach a file, or reply"):
+        made(text)
 
 
-def test_a_link_and_a_file_are_too_much() -> None:
-    file = AttachedFile("https://cdn/x", "x.mp3", 5)
-    with pytest.raises(UsageError, match="not both"):
-        read(LINK, file=file)
-    made = read("96", file=file)
-    assert (made.kind, made.bitrate, made.name) == ("attachment", 96, "x.mp3")
+def test_what_no_downloader_accepts_is_named_by_its_host_alone() -> None:
+    with pytest.raises(UsageError, match=r"can't download from x.example. Supported: breaks; link"):
+        made("https://x.example/secret?key=1")
 
 
-def test_the_first_supported_link_is_found_in_a_text() -> None:
-    text = f"see https://other.example/ and (<{LINK}>), and {LINK}2"
-    assert first_link(PLUGINS, text) == LINK
-    assert first_link(PLUGINS, "no link at all") is None
+def test_each_link_and_each_file_makes_a_job() -> None:
+    files = [AttachedFile("https://cdn/x", "x.mp3", 5), AttachedFile("https://cdn/y", "y.mp3", 6)]
+    found = made(f"{LINK} {LINK}2 96", *files)
+    assert [(r.kind, r.name, r.bitrate) for r in found] == [
+        ("link", LINK, 96),
+        ("link", f"{LINK}2", 96),
+        ("attachment", "x.mp3", 96),
+        ("attachment", "y.mp3", 96),
+    ]
 
 
 def operations(kind: Literal["link", "attachment"], to: str, *more: UploaderSpec) -> list[str]:
@@ -147,17 +151,15 @@ def test_nothing_is_foretold_where_one_plugin_does_not_name_its_operation() -> N
 
 @given(st.text(max_size=300))
 def test_no_text_is_accepted_that_no_downloader_accepts(text: str) -> None:
-    source = None
     with contextlib.suppress(UsageError):
-        source, _ = chosen(text)
-    assert source is None or accepted(PLUGINS, source)
+        assert all(accepted(PLUGINS, request.source) for request in made(text))
 
 
 @given(st.text(max_size=400))
 def test_an_attachments_name_is_always_one_plain_name_of_a_file(name: str) -> None:
-    made = safe_name(name)
-    assert made == Path(made).name
-    assert made not in ("", ".", "..")
-    assert not made.startswith(".")
-    assert len(made.encode()) <= 150
-    assert made.isprintable()
+    found = safe_name(name)
+    assert found == Path(found).name
+    assert found not in ("", ".", "..")
+    assert not found.startswith(".")
+    assert len(found.encode()) <= 150
+    assert found.isprintable()

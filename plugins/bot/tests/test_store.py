@@ -1,16 +1,22 @@
 """The job list on disk."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from similubot_bot.jobs.database import VERSION, StoreError, recover
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
 from similubot_bot.jobs.store import Store
 from similubot_core import UsageError
 
 REQUEST = JobRequest(1, 2, 3, "https://mega.nz/file/a#key", "link", "a", 128, "catbox")
+
+
+SCHEMAS = Path(__file__).parent / "schemas"
 
 
 @pytest.fixture
@@ -30,8 +36,8 @@ def test_what_was_written_is_there_after_opening_it_again(path: Path) -> None:
     assert again.served() == {1: 5.0}
 
 
-def test_a_job_ends_once_and_its_source_is_forgotten(path: Path) -> None:
-    store = Store(path)
+def test_a_job_ends_once_and_its_source_is_forgotten_with_its_retry_time(path: Path) -> None:
+    store = Store(path, clock=lambda: 100.0)
     job = store.add(REQUEST).id
     done = JobOutcome(JobStatus.DONE, "https://files/x.m4a", "x.m4a", 10, 2.5, 1.5)
     assert store.end(job, done)
@@ -39,7 +45,89 @@ def test_a_job_ends_once_and_its_source_is_forgotten(path: Path) -> None:
     record = store.get(job)
     assert record is not None
     assert record.outcome == done
+    assert record.request == REQUEST, "it can be repeated"
+    store.forget_sources(101.0)
+    record = store.get(job)
+    assert record is not None
     assert record.request.source == ""
+
+
+def test_no_file_ever_holds_a_links_key(path: Path) -> None:
+    store = Store(path)
+    store.end(store.add(REQUEST).id, JobOutcome(JobStatus.CANCELLED, "Cancelled."))
+    store.add(REQUEST)
+    store.db.back_up(3)
+    files = [file for file in path.parent.rglob("*") if file.is_file()]
+    assert {file.name for file in files} >= {"jobs.db", "jobs.db-wal"}
+    assert not [file.name for file in files if b"#key" in file.read_bytes()]
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_list_of_each_earlier_version_is_migrated_with_a_backup(path: Path, version: int) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript((SCHEMAS / f"v{version}.sql").read_text(encoding="utf-8"))
+    before = path.read_bytes()
+    store = Store(path)
+    open_, done = store.find("ORDER BY id")
+    assert open_.request.source == "https://mega.nz/file/AAAAAAAA#k1"
+    assert (open_.request.user, open_.message, open_.attempts) == (1, 99, 1)
+    assert done.outcome == JobOutcome(JobStatus.DONE, "https://files/x.m4a", "x.m4a", 10, 2.5, 1.5)
+    assert store.note("commands") == "digest"
+    assert store.add(REQUEST).id == 3
+    (backup,) = (path.parent / "backups").iterdir()
+    with contextlib.closing(sqlite3.connect(backup)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
+        assert db.execute("SELECT count(*) FROM jobs").fetchone() == (2,)
+    assert before
+    store.close()
+    Store(path).close()
+    assert len(list((path.parent / "backups").iterdir())) == 1, "once"
+
+
+def test_a_broken_list_is_put_aside_and_the_newest_good_backup_taken(path: Path) -> None:
+    store = Store(path)
+    first = store.add(REQUEST)
+    good = store.db.back_up(3)
+    store.close()
+    bad = good.with_name("jobs-99999999-000000.db")
+    bad.write_bytes(b"not a backup" * 999)
+    path.write_bytes(b"broken" * 9999)
+    told = recover(path)
+    assert str(good) in told
+    assert [record.id for record in Store(path).unfinished()] == [first.id]
+    (aside,) = path.parent.glob("broken-*")
+    assert (aside / "jobs.db").read_bytes().startswith(b"broken")
+    assert "nothing had to be recovered" in recover(path)
+
+
+def test_the_list_goes_on_by_itself_once_its_folder_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = tmp_path / "bot", tmp_path / "away"
+    folder.mkdir()
+    store = Store(folder / "jobs.db")
+    job = store.add(REQUEST)
+    folder.rename(away)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="can't save anything at the moment"):
+            store.add(REQUEST)
+    away.rename(folder)
+    assert store.add(REQUEST).id == job.id + 1
+    assert caplog.text.count("cannot be used") == 1
+    assert caplog.text.count("can be used again") == 1
+
+
+def test_a_full_disk_is_one_sentence_and_the_list_goes_on_afterwards(path: Path) -> None:
+    store = Store(path)
+    store.add(REQUEST)
+    (pages,) = store.db.select("PRAGMA page_count")[0]
+    store.db.select(f"PRAGMA max_page_count = {pages}")
+    add_many = [store.add] * 200
+    with pytest.raises(StoreError, match="can't save anything") as refused:
+        _ = [add(REQUEST) for add in add_many]
+    assert "full" in refused.value.detail
+    store.db.select("PRAGMA max_page_count = 100000")
+    store.add(REQUEST)
 
 
 def test_an_ended_job_is_unfinished_until_its_message_says_so(path: Path) -> None:
@@ -76,7 +164,7 @@ def test_a_file_that_is_no_job_list_is_told(path: Path) -> None:
 
 def test_a_job_list_of_a_later_version_is_left_alone(path: Path) -> None:
     store = Store(path)
-    store._db.execute("PRAGMA user_version = 99")
+    store.db.change("PRAGMA user_version = 99")
     store.close()
     with pytest.raises(UsageError, match="a later version"):
         Store(path)
@@ -91,6 +179,7 @@ def test_any_text_comes_back_as_it_was(
 ) -> None:
     request = JobRequest(user, server, 3, source, "attachment", name, None, "catbox")
     path = tmp_path_factory.getbasetemp() / "fuzzed.db"
+    path.unlink(missing_ok=True)
     store = Store(path)
     job = store.add(request).id
     record = store.get(job)

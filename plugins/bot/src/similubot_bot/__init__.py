@@ -60,6 +60,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="print what is missing, without connecting"
     )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="first put a broken job list aside and take the newest good backup",
+    )
 
 
 def _run(arguments: argparse.Namespace, context: CommandContext) -> int:

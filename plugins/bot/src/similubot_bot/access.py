@@ -1,7 +1,9 @@
 """Who may use the bot, and who may cancel whose job: the one place that decides."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+from similubot_bot.i18n import _
 from similubot_bot.settings import BotSettings
 
 
@@ -16,6 +18,7 @@ class Requester:
         roles: The ids of their roles.
         moderates: Whether they may manage messages in this channel.
         manages: Whether they may manage this server.
+        sees: Whether they can see a channel of this server, by its id.
     """
 
     user: int
@@ -24,22 +27,25 @@ class Requester:
     roles: frozenset[int] = frozenset()
     moderates: bool = False
     manages: bool = False
+    sees: Callable[[int], bool] = field(default=lambda channel: False, compare=False)
 
 
 def refusal(settings: BotSettings, requester: Requester) -> str | None:
     """Why this person may not use the bot here, in a sentence; None when they may."""
     if is_admin(settings, requester):
         return None
-    if settings.servers and requester.server not in settings.servers:
-        return "I am not set up for this server; ask me in one where I am."
-    if settings.channels and not requester.channels & frozenset(settings.channels):
-        first = settings.channels[0]
-        return f"I do not answer in this channel; ask in <#{first}>."
-    if (settings.roles or settings.users) and not (
-        requester.user in settings.users or requester.roles & frozenset(settings.roles)
-    ):
-        return "You do not have permission to use me; ask the people who run this server."
-    return None
+    if settings.servers is not None and requester.server not in settings.servers:
+        return _("I am not set up for this server; ask me in one where I am.")
+    if settings.channels is not None and not requester.channels & frozenset(settings.channels):
+        if not settings.channels:
+            return _("I do not answer in this channel.")
+        first = f"<#{settings.channels[0]}>"
+        return _("I do not answer in this channel; ask in {channel}.", channel=first)
+    if settings.roles is None and settings.users is None:
+        return None
+    if requester.user in (settings.users or ()) or requester.roles & set(settings.roles or ()):
+        return None
+    return _("You do not have permission to use me; ask the people who run this server.")
 
 
 def is_admin(settings: BotSettings, requester: Requester) -> bool:
@@ -47,11 +53,19 @@ def is_admin(settings: BotSettings, requester: Requester) -> bool:
     return requester.user in settings.admins
 
 
-def may_cancel(settings: BotSettings, requester: Requester, owner: int, server: int | None) -> bool:
-    """Whether this person may cancel a job of `owner` that was requested in `server`."""
+def may_cancel(
+    settings: BotSettings, requester: Requester, owner: int, server: int | None, channel: int
+) -> bool:
+    """Whether this person may cancel a job that `owner` requested in a channel of `server`.
+
+    Who may manage messages may cancel the jobs of that channel, and who manages the server all of
+    its jobs.
+    """
     if requester.user == owner or is_admin(settings, requester):
         return True
-    return server is not None and requester.server == server and requester.moderates
+    if server is None or requester.server != server:
+        return False
+    return requester.manages or (requester.moderates and channel in requester.channels)
 
 
 def may_see_status(settings: BotSettings, requester: Requester) -> bool:

@@ -9,7 +9,7 @@ from msgspec import Meta
 MIB = 1024 * 1024
 
 _AtLeastOne = Annotated[int, Meta(ge=1, le=1000)]
-_Ids = tuple[Annotated[int, Meta(ge=1)], ...]
+_Ids = tuple[Annotated[int, Meta(ge=1)], ...] | None
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,17 @@ class BotSettings:
         notify_after: Who has waited at least this many seconds gets a short message at the end that
             mentions them, for an edit notifies nobody; 0 is always, ``inf`` never.
         cooldown: Seconds that a user waits from one request to the next; 0 is none.
-        servers: The servers where the bot answers; empty is all.
-        channels: The channels where it answers, with their threads; empty is all.
-        roles: Who may ask: the holders of one of these, or one of `users`; both empty is everybody.
+        servers: The servers where the bot answers; None is all, and an empty list none.
+        channels: The channels where it answers, with their threads; None is all.
+        roles: Who may use the bot: holders of one of these roles, or one of `users`; with both None
+            everybody may, with empty lists nobody but `admins`.
         users: See `roles`.
         admins: Users who may do everything, everywhere.
         stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
             not done by then are kept for the next start.
         keep_days: How long ended jobs stay in the job list.
+        retry_minutes: How long an ended job can be repeated by its button; then its link is wiped.
+        backups: How many daily backups of the job list are kept; 0 is none.
         log_file: Where the log is written as well, 10 MB and five older files; None is nowhere.
         http_port: The port of this machine (127.0.0.1) for /health and /metrics; None is none.
     """
@@ -65,13 +68,15 @@ class BotSettings:
     min_free_disk: Annotated[int, Meta(ge=0)] = 1024 * MIB
     notify_after: Annotated[float, Meta(ge=0)] = 30.0
     cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
-    servers: _Ids = ()
-    channels: _Ids = ()
-    roles: _Ids = ()
-    users: _Ids = ()
-    admins: _Ids = ()
+    servers: _Ids = None
+    channels: _Ids = None
+    roles: _Ids = None
+    users: _Ids = None
+    admins: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     stop_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
+    retry_minutes: Annotated[float, Meta(ge=0)] = 30.0
+    backups: Annotated[int, Meta(ge=0, le=1000)] = 7
     log_file: Path | None = None
     http_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import gc
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +25,7 @@ from similubot_bot.settings import BotSettings
 
 logger = logging.getLogger(__name__)
 
-HOUR = 3600.0
+MINUTE = 60.0
 
 
 class SimilubotBot(commands.Bot):
@@ -41,6 +43,7 @@ class SimilubotBot(commands.Bot):
             command_prefix=commands.when_mentioned_or(settings.prefix),
             help_command=None,
             case_insensitive=True,
+            strip_after_prefix=True,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
@@ -116,7 +119,8 @@ class SimilubotBot(commands.Bot):
     async def _prune_old_jobs(self, service: BotService) -> None:
         while True:
             await service.manager.prune()
-            await asyncio.sleep(HOUR)
+            await service.back_up_daily()
+            await asyncio.sleep(MINUTE)
 
     async def _register_commands(self) -> None:
         """Register the slash commands with Discord, if they changed since the last time."""
@@ -141,14 +145,34 @@ class SimilubotBot(commands.Bot):
     # -- messages and errors ----------------------------------------------------------------
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Run the command in a message, or offer to convert the link in it."""
-        if message.author.bot:
+        """Run the command in a message, or read it as a request where it can only be one."""
+        if message.author.bot or self._commands is None:
             return
         context = await self.get_context(message)
         if context.command is not None:
             await self.invoke(context)
-        elif self._settings.offer and self._commands is not None:
+        elif (text := self._request_in(context)) is not None:
+            context.command = self._commands.convert
+            await self._commands.convert_plain(context, text)
+        elif self._settings.offer:
             await self._commands.offer(context)
+
+    def _request_in(self, context: commands.Context[Any]) -> str | None:
+        """The request in a message that names no command; None when it holds none.
+
+        That is one in a direct message, one that mentions the bot, and a command that is nearly
+        "convert".
+        """
+        message = context.message
+        assert self.user is not None
+        if context.prefix is not None and not context.prefix.startswith("<@"):
+            typed, _, rest = message.content.removeprefix(context.prefix).strip().partition(" ")
+            near = difflib.get_close_matches(typed.lower(), ["convert"], 1, 0.75)
+            return rest if near else None
+        mention = re.compile(rf"<@!?{self.user.id}>")
+        if message.guild is None or mention.search(message.content):
+            return mention.sub(" ", message.content).strip()
+        return None
 
     async def on_command_error(
         self, context: commands.Context[Any], exception: commands.CommandError, /

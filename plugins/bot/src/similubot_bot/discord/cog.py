@@ -10,18 +10,27 @@ import os
 import platform
 import shutil
 import time
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from similubot_bot.access import is_admin, may_see_status
+from similubot_bot.access import may_see_status
 from similubot_bot.discord.buttons import EVENT, convert_view
 from similubot_bot.discord.embeds import NEUTRAL
 from similubot_bot.discord.errors import Refused, user_sentence
+from similubot_bot.discord.intake import (
+    attached,
+    forwarded_material,
+    material_of,
+    replied_material,
+)
 from similubot_bot.discord.job_messages import reply_by
 from similubot_bot.discord.requester import requester_of
+from similubot_bot.i18n import _
+from similubot_bot.jobs.reading import Reading, read, read_bitrate, read_choice
 from similubot_bot.jobs.requests import AttachedFile
 from similubot_bot.service import BotService
 from similubot_core import DownloaderSpec, SimilubotError, UploaderSpec, UsageError, render
@@ -33,19 +42,8 @@ Context = commands.Context[commands.Bot]
 Interaction = discord.Interaction[commands.Bot]
 
 SHOWN_WAITING = 10
-
-
-def _cooldown(ctx: Context) -> commands.Cooldown | None:
-    assert isinstance(ctx.cog, Commands)
-    settings = ctx.cog.service.settings
-    if not settings.cooldown or is_admin(settings, requester_of(ctx)):
-        return None
-    return commands.Cooldown(1, settings.cooldown)
-
-
-def _arguments(command: commands.Command[Any, ..., Any]) -> list[str]:
-    """As people type them; a file is attached instead."""
-    return [f"[{name}]" for name in command.clean_params if name != "file"]
+BITRATES = (64, 96, 128, 160, 192, 256, 320)
+UNEXPECTED = "Something unexpected happened. The bot's operator can find details in the log."
 
 
 class Commands(commands.Cog):
@@ -59,6 +57,26 @@ class Commands(commands.Cog):
     def __init__(self, bot: commands.Bot, service: BotService) -> None:
         self.bot = bot
         self.service = service
+        self._menu = app_commands.ContextMenu(
+            name="Convert",
+            callback=self.convert_menu,
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=True
+            ),
+        )
+
+    async def cog_load(self) -> None:
+        """Add the entry in the menu of messages."""
+        self.bot.tree.add_command(self._menu)
+
+    async def interaction_check(self, interaction: Interaction) -> bool:  # type: ignore[override]
+        """Whether this person may use the bot here."""
+        try:
+            self.service.check_access(requester_of(interaction))
+        except UsageError as error:
+            raise app_commands.CheckFailure(error.message) from None
+        return True
 
     async def cog_check(self, ctx: Context) -> bool:  # type: ignore[override]
         """Whether this person may use the bot here."""
@@ -70,43 +88,118 @@ class Commands(commands.Cog):
 
     # -- commands ---------------------------------------------------------------------------
 
-    @commands.hybrid_command(ignore_extra=False, aliases=["mega"])  # type: ignore[arg-type]
-    @commands.dynamic_cooldown(_cooldown, commands.BucketType.user)
+    @commands.command(aliases=["mega"], usage="[link] [bitrate] [to]")
+    async def convert(self, ctx: Context, *, text: str = "") -> None:
+        """Convert links or files to audio, and get links to it."""
+        await self.convert_message(ctx, text)
+
+    @app_commands.command(name="convert")
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
-        link="A link to a video or an audio file",
+        link="A link to a video or an audio file, or several",
         bitrate="Kilobits per second, such as 128",
         to="Where the result goes",
         file="A file instead of a link",
+        file2="Another file",
+        file3="Another file",
+        private="Whether only you see the result",
     )
-    async def convert(
+    async def convert_slash(
         self,
-        ctx: Context,
+        interaction: Interaction,
         link: str | None = None,
         bitrate: int | None = None,
         to: str | None = None,
         file: discord.Attachment | None = None,
+        file2: discord.Attachment | None = None,
+        file3: discord.Attachment | None = None,
+        private: bool = False,
     ) -> None:
         """Convert a link or a file to audio, and get a link to it."""
-        attached = None if file is None else AttachedFile(file.url, file.filename, file.size)
+        reading = read(link or "", self.service.words)
+        if bitrate is not None:
+            reading = replace(reading, bitrate=read_bitrate(str(bitrate)))
+        if to is not None:
+            target = read_choice(to, self.service.targets, _("I can't upload to"))
+            reading = replace(reading, to=target)
+        reading = replace(reading, private=private or reading.private)
+        await self._convert_for(interaction, reading, attached([file, file2, file3]))
+
+    async def convert_menu(self, interaction: Interaction, message: discord.Message) -> None:
+        """Convert what a message holds; it is in the message's menu, below "Apps"."""
+        try:
+            await self._convert_menu(interaction, message)
+        except Exception as error:  # noqa: BLE001  (a menu has no handler of its own in a cog)
+            await reply_with_error(interaction, error, self.service.settings.shown_prefix)
+
+    async def _convert_menu(self, interaction: Interaction, message: discord.Message) -> None:
+        self.service.check_access(requester_of(interaction))
+        material = material_of(message)
+        links = self.service.links(material.text)
+        if not links and not material.files:
+            raise UsageError(_("There is no supported link and no file in that message."))
+        await self._convert_for(interaction, Reading(links), material.files)
+
+    async def _convert_for(
+        self, interaction: Interaction, reading: Reading, files: Sequence[AttachedFile]
+    ) -> None:
+        async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            if interaction.response.is_done():
+                return await interaction.followup.send(embed=embed, view=view, wait=True)
+            await interaction.response.send_message(embed=embed, view=view)
+            return await interaction.original_response()
+
+        requester, channel = requester_of(interaction), interaction.channel_id
+        assert channel is not None
+        requests = self.service.make_requests(requester, channel, reading, files)
+        for sentence in await self.service.submit(requester, requests, reply_by(send)):
+            await _reply_ephemeral(interaction, sentence)
+
+    async def convert_plain(self, ctx: Context, text: str) -> None:
+        """As the command convert, for a message that names none."""
+        try:
+            await self.cog_check(ctx)
+            await self.convert_message(ctx, text)
+        except Exception as error:  # noqa: BLE001  (told as a command's)
+            await self.cog_command_error(ctx, error)
+
+    async def convert_message(self, ctx: Context, text: str) -> None:
+        """Convert what a message holds: its text and files, else what it replies to or forwards.
+
+        Args:
+            ctx: The message.
+            text: The request in it, without prefix and command.
+
+        Raises:
+            UsageError: There is nothing to convert; says what to do.
+        """
+        message = ctx.message
+        reading, files = read(text, self.service.words), attached(message.attachments)
+        if not reading.links and not files:
+            for material in (forwarded_material(message), await replied_material(message)):
+                links = self.service.links(material.text)
+                if links or material.files:
+                    reading, files = replace(reading, links=links), material.files
+                    break
 
         async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
             return await ctx.send(embed=embed, view=view)
 
-        try:
-            await self.service.submit(
-                requester_of(ctx),
-                ctx.channel.id,
-                reply_by(send),
-                link=link,
-                file=attached,
-                bitrate=bitrate,
-                to=to,
-            )
-        except UsageError:
-            ctx.command.reset_cooldown(ctx)  # type: ignore[union-attr]
-            raise
+        requester = requester_of(ctx)
+        requests = self.service.make_requests(requester, ctx.channel.id, reading, files, message.id)
+        for sentence in await self.service.submit(requester, requests, reply_by(send)):
+            await ctx.send(sentence)
 
-    @convert.autocomplete("to")
+    @convert_slash.autocomplete("bitrate")
+    async def _complete_bitrate(
+        self, interaction: Interaction, typed: int | str
+    ) -> list[app_commands.Choice[int]]:
+        lowest, highest = self.service.words.bitrates or (1, 10_000)
+        fitting = [b for b in BITRATES if lowest <= b <= highest and str(b).startswith(str(typed))]
+        return [app_commands.Choice(name=f"{b} kb/s", value=b) for b in fitting]
+
+    @convert_slash.autocomplete("to")
     async def _complete_to(
         self, interaction: Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
@@ -188,7 +281,8 @@ class Commands(commands.Cog):
         service, prefix = self.service, self.service.settings.shown_prefix
         embed = discord.Embed(title="Help", colour=NEUTRAL)
         lines = [
-            f"`{' '.join([prefix + command.name, *_arguments(command)])}` — {command.short_doc}"
+            f"`{prefix}{command.name} {command.usage or command.signature}".rstrip()
+            + f"` — {command.short_doc}"
             for command in sorted(self.bot.commands, key=lambda command: command.name)
         ]
         embed.description = "\n".join(lines)
@@ -214,6 +308,12 @@ class Commands(commands.Cog):
         """Tell the requester what went wrong, alone where Discord can."""
         await send_error(ctx, error, self.service.settings.shown_prefix)
 
+    async def cog_app_command_error(  # type: ignore[override]
+        self, interaction: Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        """Tell the requester, alone, what went wrong with a slash command."""
+        await reply_with_error(interaction, error, self.service.settings.shown_prefix)
+
     # -- offers and buttons -----------------------------------------------------------------
 
     async def offer(self, ctx: Context) -> None:
@@ -223,7 +323,10 @@ class Commands(commands.Cog):
             self.service.check_access(requester_of(ctx))
         except UsageError:
             return
-        if self.service.manager.stopping or self.service.first_link(message.content) is None:
+        material = material_of(message)
+        if self.service.manager.stopping or not self.service.links(material.text):
+            return
+        if not self.service.may_offer(requester_of(ctx)):
             return
         view = convert_view(message.id)
         try:
@@ -253,18 +356,25 @@ class Commands(commands.Cog):
             original = await channel.fetch_message(message)
         except discord.HTTPException:
             raise UsageError("The message with the link is gone; post it again.") from None
-        link = self.service.first_link(original.content)
-        if link is None:
-            raise UsageError("The link is not in that message any more.")
+        material = material_of(original)
+        links = self.service.links(material.text)
+        if not links:
+            raise UsageError(_("The link is not in that message any more."))
 
         async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            if interaction.response.is_done():
+                return await interaction.followup.send(embed=embed, view=view, wait=True)
             await interaction.response.edit_message(content=None, embed=embed, view=view)
             assert interaction.message is not None
             return interaction.message
 
         assert interaction.channel_id is not None
         requester = requester_of(interaction)
-        await self.service.submit(requester, interaction.channel_id, reply_by(send), link=link)
+        requests = self.service.make_requests(
+            requester, interaction.channel_id, Reading(links), message=message
+        )
+        for sentence in await self.service.submit(requester, requests, reply_by(send)):
+            await _reply_ephemeral(interaction, sentence)
 
 
 async def send_error(ctx: Context, error: Exception, prefix: str) -> None:
@@ -279,6 +389,16 @@ async def send_error(ctx: Context, error: Exception, prefix: str) -> None:
         await ctx.send(sentence, ephemeral=True)
     except (discord.HTTPException, OSError) as failure:
         logger.info("An error message could not be sent: %s", failure)
+
+
+async def reply_with_error(interaction: Interaction, error: Exception, prefix: str) -> None:
+    """Tell a person what went wrong with an interaction, alone."""
+    sentence = user_sentence(error, prefix)
+    if sentence == "":
+        logger.error("An interaction failed unexpectedly", exc_info=error)
+        sentence = UNEXPECTED
+    if sentence:
+        await _reply_ephemeral(interaction, sentence)
 
 
 async def _reply_ephemeral(interaction: Interaction, sentence: str) -> None:

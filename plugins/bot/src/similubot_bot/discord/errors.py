@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from similubot_core import SimilubotError, render
+from similubot_core import SimilubotError
 
 
 class Refused(commands.CheckFailure):
@@ -32,12 +32,10 @@ def user_sentence(error: Exception, prefix: str) -> str | None:
         return None
     if isinstance(error, Refused):
         return str(error)
-    if isinstance(error, commands.CommandOnCooldown):
-        return (
-            f"You are asking too fast; try again in {render.duration(max(1, error.retry_after))}."
-        )
     if isinstance(error, commands.UserInputError):
         return f"I didn't understand that; `{prefix}help` shows how to ask."
+    if type(error) is app_commands.CheckFailure and str(error):
+        return str(error)  # ours; what discord.py raises itself is derived from it
     if isinstance(error, commands.CheckFailure | app_commands.CheckFailure):
         return "You don't have permission to do that here."
     if isinstance(error, discord.Forbidden):

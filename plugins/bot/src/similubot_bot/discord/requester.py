@@ -14,12 +14,26 @@ def requester_of(where: commands.Context[Any] | discord.Interaction[Any]) -> Req
     channel, guild = where.channel, where.guild
     permissions = where.permissions
     parent = getattr(channel, "parent_id", None)
-    ids = {channel.id if channel is not None else None, parent}
+    ids = frozenset(
+        id_ for id_ in (channel.id if channel is not None else None, parent) if id_ is not None
+    )
+
+    def sees(channel_id: int) -> bool:
+        if channel_id in ids:
+            return True
+        found = None if guild is None else guild.get_channel_or_thread(channel_id)
+        if found is None or not isinstance(user, discord.Member):
+            return False
+        if isinstance(found, discord.Thread) and found.is_private():
+            return False
+        return found.permissions_for(user).view_channel
+
     return Requester(
         user.id,
         None if guild is None else guild.id,
-        frozenset(id_ for id_ in ids if id_ is not None),
+        ids,
         frozenset(role.id for role in getattr(user, "roles", ())),
         moderates=guild is not None and permissions.manage_messages,
         manages=guild is not None and permissions.manage_guild,
+        sees=sees,
     )

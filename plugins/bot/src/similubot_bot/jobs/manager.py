@@ -148,7 +148,11 @@ class JobManager(Generic[LiveT]):
     @property
     def disk_is_low(self) -> bool:
         """Whether less disk is free than the settings want."""
-        return shutil.disk_usage(self._settings.folder).free < self._settings.min_free_disk
+        try:
+            free = shutil.disk_usage(self._settings.folder).free
+        except OSError:  # the folder is gone, or its disk
+            return True
+        return free < self._settings.min_free_disk
 
     # -- accepting and ending ---------------------------------------------------------------
 
@@ -234,9 +238,12 @@ class JobManager(Generic[LiveT]):
             await executor.close()
 
     async def prune(self) -> None:
-        """Remove jobs that ended longer ago than the settings say from the job list."""
-        moment = time.time() - self._settings.keep_days * 86_400
-        await self._store.do(Store.forget_before, moment)
+        """Forget what ended longer ago than the settings say: sources first, then whole jobs."""
+        now = time.time()
+        with _errors_logged():
+            moment = now - self._settings.retry_minutes * 60
+            await self._store.do(Store.forget_sources, moment)
+            await self._store.do(Store.forget_before, now - self._settings.keep_days * 86_400)
 
     def pump(self) -> None:
         """Start what may start, and have the others' positions shown.
@@ -292,7 +299,8 @@ class JobManager(Generic[LiveT]):
         position = self._position_if_added(record)
         message = await self._presenter.post(record, position, reply)
         if message is not None:
-            await self._store.do(Store.set_message, record.id, message)
+            with _errors_logged():
+                await self._store.do(Store.set_message, record.id, message)
         ended = self._posting.pop(record.id)
         if ended is not None:
             await self._show_outcome(dataclasses.replace(ended, message=message))
@@ -419,7 +427,8 @@ class JobManager(Generic[LiveT]):
     async def _show_outcome(self, record: JobRecord, live: LiveT | None = None) -> None:
         await self._positions.settled(record.id)
         await self._presenter.show_outcome(record, live)
-        await self._store.do(Store.set_shown, record.id)
+        with _errors_logged():
+            await self._store.do(Store.set_shown, record.id)
         assert record.outcome is not None
         told = record.message is None or record.outcome.status is JobStatus.CANCELLED
         if not told and time.time() - record.created >= self._settings.notify_after:

@@ -29,6 +29,12 @@ class JobRequest:
         name: What may be shown of the source; text from outside.
         bitrate: Kilobits per second; None is the converter's default.
         to: The uploader as ``NAME`` or ``NAME=TARGET``.
+        format: The name of the format of the result; None is the default.
+        private: Whether only the requester is to see the result.
+        message: The id of the message that made the request; None where there is none, or it holds
+            no request, such as an interaction.
+        locale: The requester's language, such as "de".
+        size: The source's bytes; None while they are not known.
     """
 
     user: int
@@ -39,6 +45,11 @@ class JobRequest:
     name: str
     bitrate: int | None
     to: str
+    format: str | None = None
+    private: bool = False
+    message: int | None = None
+    locale: str = "en"
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class JobRecord:
         request: What was asked for, and by whom.
         created: When, in seconds since 1970.
         message: The id of the bot's message about it; None until it is sent.
+        message_channel: The channel of that message; None is the request's.
         started: When its last attempt started, in seconds since 1970; None while it waits.
         attempts: How many attempts were started; more than one after a stop or a crash.
         outcome: How it ended; None while it waits or runs.
@@ -81,6 +93,7 @@ class JobRecord:
     request: JobRequest
     created: float
     message: int | None = None
+    message_channel: int | None = None
     started: float | None = None
     attempts: int = 0
     outcome: JobOutcome | None = None

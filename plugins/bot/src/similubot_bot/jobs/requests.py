@@ -1,12 +1,13 @@
 """What may be requested: a link that an installed plugin accepts, or an attached file."""
 
 import contextlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from similubot_bot.access import Requester
+from similubot_bot.i18n import _, language
 from similubot_bot.jobs.executor import JobTask
+from similubot_bot.jobs.reading import Reading, Vocabulary
 from similubot_bot.jobs.records import JobRequest
 from similubot_bot.settings import BotSettings
 from similubot_core import (
@@ -21,9 +22,6 @@ from similubot_core import (
 from similubot_core.jobs.pipeline import Job
 from similubot_core.plugins.planning import accepts, plan_job
 from similubot_core.plugins.specs import Plugins
-
-_LINK = re.compile(r"https?://[^\s<>]+")
-_LONGEST_LINK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,73 +44,89 @@ def accepted(plugins: Plugins, source: str) -> bool:
     return any(accepts(spec, source) for spec in plugins.all(DownloaderSpec))
 
 
-def first_link(plugins: Plugins, text: str) -> str | None:
-    """The first link in a text that an installed downloader accepts; None when there is none."""
-    found = (match[0].rstrip(".,;:!?)\"'") for match in _LINK.finditer(text))
-    return next((link for link in found if accepted(plugins, link)), None)
+def vocabulary(plugins: Plugins, targets: Sequence[str]) -> Vocabulary:
+    """What can be meant by a request here."""
+    converters = plugins.all(ConverterSpec)
+    bitrates = converters[0].bitrates if converters else None
+    return Vocabulary(lambda link: accepted(plugins, link), targets, (), bitrates)
 
 
-def read_request(
+def make_requests(
     plugins: Plugins,
     bot_settings: BotSettings,
-    targets: Sequence[str],
     requester: Requester,
     channel: int,
+    reading: Reading,
+    files: Sequence[AttachedFile] = (),
     *,
-    link: str | None,
-    file: AttachedFile | None = None,
-    bitrate: int | None = None,
-    to: str | None = None,
-) -> JobRequest:
-    """Make a request of what was typed.
+    default_target: str,
+    message: int | None = None,
+) -> list[JobRequest]:
+    """One request for each link and file.
 
     Args:
         plugins: What is installed.
         bot_settings: The table [bot].
-        targets: What `to` may be, the default first; of `upload_targets`.
         requester: Who asks.
         channel: Where the answer goes.
-        link: The first argument; with an attached file it may be missing, or be the bitrate.
-        file: The attached file; None is none.
-        bitrate: Kilobits per second; None is the converter's default.
-        to: One of `targets`; None is the first.
+        reading: What was typed.
+        files: The attached files.
+        default_target: The uploader where none was named.
+        message: The id of the message that asks.
 
     Raises:
-        UsageError: Says what is wrong and what to do.
+        UsageError: There is nothing to convert; says what to do.
     """
-    link = (link or "").strip().removeprefix("<").removesuffix(">")
-    if to is not None and _LINK.match(to.removeprefix("<")):
-        raise UsageError("One link at a time, please; send the other one in another message.")
-    user, server = requester.user, requester.server
-    if file is not None:
-        if link.isdecimal() and len(link) < 10 and bitrate is None:
-            link, bitrate = "", int(link)
-        if link:
-            raise UsageError("Give a link or attach a file, not both.")
+    base = JobRequest(
+        requester.user,
+        requester.server,
+        channel,
+        "",
+        "link",
+        "",
+        reading.bitrate,
+        reading.to or default_target,
+        reading.format,
+        reading.private,
+        message,
+        language.get(),
+    )
+    made = [replace(base, source=link, name=render.redact_source(link)) for link in reading.links]
+    for file in files:
         if file.size > bot_settings.max_size:
             raise UsageError(
-                f"The file has {render.size(file.size)}, more than the "
-                f"{render.size(bot_settings.max_size)} that are allowed here."
+                _(
+                    "The file has {size}, more than the {limit} that are allowed here.",
+                    size=render.size(file.size),
+                    limit=render.size(bot_settings.max_size),
+                )
             )
         name = render.sanitize_line(file.name, 100)
-        to = _target(targets, to)
-        return JobRequest(user, server, channel, file.url, "attachment", name, bitrate, to)
-    if not link:
+        made.append(replace(base, source=file.url, kind="attachment", name=name, size=file.size))
+    if made:
+        return made
+    if reading.unsupported:
+        summaries = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
+        host = reading.unsupported[0]
+        if not summaries:
+            raise UsageError(_("No downloader is installed here."))
         raise UsageError(
-            f"Give a link or attach a file: `{bot_settings.shown_prefix}convert LINK 128`."
+            _(
+                "I can't download from {host}. Supported: {summaries}.",
+                host=host,
+                summaries=summaries,
+            )
         )
-    if len(link) > _LONGEST_LINK:
-        raise UsageError("That is too long for a link; copy the link again.")
-    # Nothing but what a plugin accepts goes further: to the core, any other text is a file's path.
-    if not accepted(plugins, link):
-        supported = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
-        shown = render.redact_source(link)[:100]
-        raise UsageError(
-            f"I can't download {shown}. "
-            + (f"Supported: {supported}." if supported else "No downloader is installed here.")
-        )
-    name = render.redact_source(link)
-    return JobRequest(user, server, channel, link, "link", name, bitrate, _target(targets, to))
+    raise UsageError(how_to_ask(bot_settings))
+
+
+def how_to_ask(bot_settings: BotSettings) -> str:
+    """The sentence for a request without a link and a file."""
+    command = f"`{bot_settings.shown_prefix}convert LINK 128`"
+    return _(
+        "Give a link, attach a file, or reply to a message that has one: {command}.",
+        command=command,
+    )
 
 
 def upload_targets(
@@ -133,18 +147,6 @@ def upload_targets(
             spec.factory(settings, None)
             bare.append(spec.name)
     return tuple(dict.fromkeys((*named, *bare)))
-
-
-def _target(targets: Sequence[str], to: str | None) -> str:
-    """The uploader, of those that people may name."""
-    if to is None:
-        return targets[0]
-    if to not in targets:
-        raise UsageError(
-            f"I can't upload to {render.sanitize_line(to, 50)!r}; choose one of "
-            f"{', '.join(targets)}."
-        )
-    return to
 
 
 def operations_of(plugins: Plugins, request: JobRequest) -> tuple[str, ...]:

@@ -1,36 +1,18 @@
 """The job list on disk: SQLite with a write-ahead log, so that nothing is lost on a restart."""
 
-import sqlite3
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import astuple
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from similubot_bot.jobs.database import Database
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus, SourceKind
-from similubot_core import SimilubotError, UsageError
-
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    user INTEGER NOT NULL, server INTEGER, channel INTEGER NOT NULL,
-    source TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-    bitrate INTEGER, target TEXT NOT NULL,
-    created REAL NOT NULL, message INTEGER,
-    started REAL, starts INTEGER NOT NULL DEFAULT 0,
-    ended REAL, outcome TEXT, text TEXT, result_name TEXT, size INTEGER, duration REAL,
-    seconds REAL, shown INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX jobs_open ON jobs (shown) WHERE shown = 0;
-CREATE INDEX jobs_of_user ON jobs (user, started);
-CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
+from similubot_bot.jobs.secrets import SecretBox
 
 _COLUMNS = (
-    "id, user, server, channel, source, kind, name, bitrate, target, created, message, started, "
-    "starts, outcome, text, result_name, size, duration, seconds, shown"
+    "id, user, server, channel, source, kind, name, bitrate, target, format, private, "
+    "request_message, locale, source_size, created, message, message_channel, started, starts, "
+    "outcome, text, result_name, size, duration, seconds, shown"
 )
 
 
@@ -38,12 +20,10 @@ class Store:
     """The job list. It is used from one thread (`StoreThread`'s); every method is done when it
     returns, and each may wait for the disk.
 
-    What was written survives a crash of the bot (``kill -9``) always, and a loss of power but for
-    the last moments (``synchronous=NORMAL``); the list itself stays whole in any case. A source is
-    kept only until its job has ended, since it holds a key; only the owner can read the file.
+    Sources are encrypted, and kept only as long as a job may be repeated, since they hold keys.
 
     Args:
-        path: The file; made when missing.
+        path: The file; made when missing. The key lies beside it, in ``secret.key``.
         clock: Seconds since 1970.
 
     Raises:
@@ -51,119 +31,210 @@ class Store:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        try:
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            self._db.execute("PRAGMA secure_delete = ON")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        except (OSError, sqlite3.Error) as error:
-            raise UsageError(
-                f"The job list {path} cannot be opened ({error}); name another [bot] data_folder, "
-                "or move the file away."
-            ) from error
-        if version > VERSION:
-            raise UsageError(
-                f"The job list {path} is of a later version of the bot; update similubot-bot."
-            )
+        self.clock = clock
+        self.box = SecretBox(path.with_name("secret.key"))
+        self.db = Database(path, self.box)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.db.close()
+
+    # -- writing ----------------------------------------------------------------------------
 
     def add(self, request: JobRequest) -> JobRecord:
         """Add a new job."""
-        now = self._clock()
-        cursor = self._db.execute(
-            "INSERT INTO jobs (user, server, channel, source, kind, name, bitrate, target, created)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*astuple(request), now),
+        now = self.clock()
+        cursor = self.db.change(
+            "INSERT INTO jobs (user, server, channel, source, kind, name, bitrate, target, format, "
+            "private, request_message, locale, source_size, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                request.user,
+                request.server,
+                request.channel,
+                self.box.seal(request.source),
+                request.kind,
+                request.name,
+                request.bitrate,
+                request.to,
+                request.format,
+                request.private,
+                request.message,
+                request.locale,
+                request.size,
+                now,
+            ),
         )
         assert cursor.lastrowid is not None
         return JobRecord(cursor.lastrowid, request, now)
 
+    def set_message(self, job: int, message: int, channel: int | None = None) -> None:
+        """Note which message is about the job; `channel` where it is not the request's."""
+        self.db.change(
+            "UPDATE jobs SET message = ?, message_channel = ? WHERE id = ?", (message, channel, job)
+        )
+
+    def set_source(self, job: int, name: str, size: int | None) -> None:
+        """Note the source's name and size, once they are known."""
+        self.db.change("UPDATE jobs SET name = ?, source_size = ? WHERE id = ?", (name, size, job))
+
+    def start(self, job: int) -> None:
+        """Note that an attempt of the job starts now."""
+        self.db.change(
+            "UPDATE jobs SET started = ?, starts = starts + 1 WHERE id = ?", (self.clock(), job)
+        )
+
+    def end(self, job: int, outcome: JobOutcome) -> bool:
+        """Note how the job ended, once; False when it had ended already."""
+        cursor = self.db.change(
+            "UPDATE jobs SET outcome = ?, text = ?, result_name = ?, size = ?, duration = ?, "
+            "seconds = ?, ended = ? WHERE id = ? AND outcome IS NULL",
+            (
+                outcome.status.value,
+                outcome.text,
+                outcome.name,
+                outcome.size,
+                outcome.duration,
+                outcome.seconds,
+                self.clock(),
+                job,
+            ),
+        )
+        return cursor.rowcount > 0
+
+    def set_shown(self, job: int) -> None:
+        """Note that nothing is left to be shown of the job."""
+        self.db.change("UPDATE jobs SET shown = 1 WHERE id = ?", (job,))
+
+    def forget_before(self, moment: float) -> None:
+        """Remove the jobs that ended before `moment` (seconds since 1970) and were shown."""
+        self.db.change("DELETE FROM jobs WHERE shown = 1 AND ended < ?", (moment,))
+
+    def forget_sources(self, moment: float) -> None:
+        """Wipe the sources of jobs that ended before `moment`: they cannot be repeated any more."""
+        cursor = self.db.change(
+            "UPDATE jobs SET source = '' WHERE source != '' AND ended < ?", (moment,)
+        )
+        if cursor.rowcount:
+            self.db.empty_log()
+
+    # -- reading ----------------------------------------------------------------------------
+
     def get(self, job: int) -> JobRecord | None:
         """One job; None when there is none of that number, or it was forgotten."""
-        found = self._select("WHERE id = ?", (job,))
+        found = self.find("WHERE id = ?", (job,))
         return found[0] if found else None
 
     def unfinished(self) -> list[JobRecord]:
         """The jobs that have not ended, or whose message does not say so yet, oldest first."""
-        return self._select("WHERE shown = 0 ORDER BY id", ())
+        return self.find("WHERE shown = 0 ORDER BY id")
+
+    def of_user(self, user: int, limit: int, skip: int = 0) -> list[JobRecord]:
+        """The jobs of a user, the newest first."""
+        return self.find("WHERE user = ? ORDER BY id DESC LIMIT ? OFFSET ?", (user, limit, skip))
+
+    def count_of_user(self, user: int) -> int:
+        """How many jobs of a user are in the list."""
+        ((count,),) = self.db.select("SELECT count(*) FROM jobs WHERE user = ?", (user,))
+        return cast("int", count)
+
+    def recent(self, limit: int) -> list[JobRecord]:
+        """The newest jobs that have ended, the newest first."""
+        return self.find("WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT ?", (limit,))
 
     def served(self) -> dict[int, float]:
         """For each user, when a job of theirs was last started."""
-        rows = self._db.execute(
+        rows = self.db.select(
             "SELECT user, max(started) FROM jobs WHERE started IS NOT NULL GROUP BY user"
         )
-        return {int(user): float(started) for user, started in rows}
+        return dict(cast("list[tuple[int, float]]", rows))
 
-    def set_message(self, job: int, message: int) -> None:
-        """Note which message is about the job."""
-        self._change("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
+    def used_since(self, moment: float, *, user: int | None, server: int | None) -> tuple[int, int]:
+        """How many jobs were requested since `moment`, and the bytes of their sources.
 
-    def start(self, job: int) -> None:
-        """Note that an attempt of the job starts now."""
-        self._change(
-            "UPDATE jobs SET started = ?, starts = starts + 1 WHERE id = ?", (self._clock(), job)
+        Args:
+            moment: Seconds since 1970.
+            user: Whose; None is everybody's.
+            server: Where; None is everywhere.
+        """
+        ((jobs, size),) = self.db.select(
+            "SELECT count(*), coalesce(sum(source_size), 0) FROM jobs WHERE created >= ? "
+            "AND (? IS NULL OR user = ?) AND (? IS NULL OR server = ?) "
+            "AND coalesce(outcome, '') != 'cancelled'",
+            (moment, user, user, server, server),
+        )
+        return cast("int", jobs), cast("int", size)
+
+    def asked_by(self, message: int) -> bool:
+        """Whether a job was requested by this message."""
+        return bool(
+            self.db.select("SELECT 1 FROM jobs WHERE request_message = ? LIMIT 1", (message,))
         )
 
-    def end(self, job: int, outcome: JobOutcome) -> bool:
-        """Note how the job ended, once; False when it had ended already. Forgets the source."""
-        values = astuple(outcome)[1:]
-        return self._change(
-            "UPDATE jobs SET outcome = ?, text = ?, result_name = ?, size = ?, duration = ?, "
-            "seconds = ?, ended = ?, source = '' WHERE id = ? AND outcome IS NULL",
-            (outcome.status.value, *values, self._clock(), job),
+    def past_speed(self) -> float | None:
+        """Bytes of sources that the last 50 jobs did in a second; None without any."""
+        rows = self.db.select(
+            "SELECT sum(source_size), sum(seconds) FROM (SELECT source_size, seconds FROM jobs "
+            "WHERE outcome = 'done' AND source_size > 0 AND seconds > 0 ORDER BY id DESC LIMIT 50)"
         )
+        size, seconds = cast("tuple[int | None, float | None]", rows[0])
+        return size / seconds if size and seconds else None
 
-    def set_shown(self, job: int) -> None:
-        """Note that nothing is left to be shown of the job."""
-        self._change("UPDATE jobs SET shown = 1 WHERE id = ?", (job,))
-
-    def forget_before(self, moment: float) -> None:
-        """Remove the jobs that ended before `moment` (seconds since 1970) and were shown."""
-        self._change("DELETE FROM jobs WHERE shown = 1 AND ended < ?", (moment,))
+    # -- notes ------------------------------------------------------------------------------
 
     def note(self, key: str) -> str | None:
         """A value kept by `set_note`; None when there is none."""
-        row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self.db.select("SELECT value FROM notes WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
 
     def set_note(self, key: str, value: str) -> None:
         """Keep a value over restarts."""
-        self._change("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
+        self.db.change("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
 
-    def _change(self, statement: str, values: Iterable[object]) -> bool:
-        try:
-            return self._db.execute(statement, tuple(values)).rowcount > 0
-        except sqlite3.Error as error:
-            raise SimilubotError(
-                "The job list cannot be written; look at the bot's disk.", detail=str(error)
-            ) from error
+    # -- inside -----------------------------------------------------------------------------
 
-    def _select(self, condition: str, values: tuple[int, ...]) -> list[JobRecord]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM jobs {condition}", values)  # noqa: S608
-        return [_record(row) for row in rows]
+    def find(self, condition: str = "", values: tuple[object, ...] = ()) -> list[JobRecord]:
+        """The jobs that a condition of SQL selects."""
+        rows = self.db.select(f"SELECT {_COLUMNS} FROM jobs {condition}", values)  # noqa: S608
+        return [self._record(row) for row in rows]
 
-
-def _record(row: tuple[object, ...]) -> JobRecord:
-    values = cast(
-        "tuple[int, int, int | None, int, str, SourceKind, str, int | None, str,"
-        " float, int | None, float | None, int, str | None, str, str, int | None, float | None,"
-        " float, int]",
-        row,
-    )
-    id_, user, server, channel, source, kind, name, bitrate, target = values[:9]
-    created, message, started, attempts, status, text, result_name = values[9:16]
-    size, duration, seconds, shown = values[16:]
-    outcome = None
-    if status is not None:
-        outcome = JobOutcome(JobStatus(status), text, result_name, size, duration, seconds)
-    request = JobRequest(user, server, channel, source, kind, name, bitrate, target)
-    return JobRecord(id_, request, created, message, started, attempts, outcome, bool(shown))
+    def _record(self, row: tuple[object, ...]) -> JobRecord:
+        values = cast(
+            "tuple[int, int, int | None, int, str, SourceKind, str, int | None, str, str | None,"
+            " int, int | None, str, int | None, float, int | None, int | None, float | None, int,"
+            " str | None, str, str, int | None, float | None, float, int]",
+            row,
+        )
+        id_, user, server, channel, source, kind, name, bitrate, target = values[:9]
+        format_, private, asked, locale, source_size = values[9:14]
+        created, message, message_channel, started, attempts = values[14:19]
+        status, text, result_name, size, duration, seconds, shown = values[19:]
+        outcome = None
+        if status is not None:
+            outcome = JobOutcome(JobStatus(status), text, result_name, size, duration, seconds)
+        request = JobRequest(
+            user,
+            server,
+            channel,
+            self.box.open(source),
+            kind,
+            name,
+            bitrate,
+            target,
+            format_,
+            bool(private),
+            asked,
+            locale,
+            source_size,
+        )
+        return JobRecord(
+            id_,
+            request,
+            created,
+            message,
+            message_channel,
+            started,
+            attempts,
+            outcome,
+            bool(shown),
+        )

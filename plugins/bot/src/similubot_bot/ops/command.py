@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 
+from similubot_bot.jobs.database import recover
 from similubot_bot.jobs.requests import upload_targets
 from similubot_bot.ops.checks import STEPS
 from similubot_bot.ops.logs import set_up_logging
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
     from similubot_bot.ops.serve import serve
 
+    if arguments.recover:
+        print(recover(settings.folder / "jobs.db"), file=sys.stderr)  # noqa: T201
     return asyncio.run(serve(context, settings, discord_settings, known))
 
 

@@ -164,7 +164,7 @@ def _make_service(
         metrics.ended,
     )
     watch = LoopWatch(metrics.late)
-    return BotService(plugins, context.settings, settings, targets, manager, watch)
+    return BotService(plugins, context.settings, settings, targets, store, manager, watch)
 
 
 async def _live(bot: SimilubotBot, token: str) -> None:

@@ -14,7 +14,7 @@ from similubot_loopback.discord_server.messages import EPHEMERAL, LOADING, Store
 from similubot_loopback.discord_server.state import State, Upload
 from similubot_loopback.discord_server.world import Channel, Role, User
 
-COMMAND, COMPONENT = 2, 3
+COMMAND, COMPONENT, MODAL = 2, 3, 5
 ANSWER_WITHIN = 3.0
 LIFETIME = 900.0
 SUB_COMMAND, SUB_GROUP, STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, NUMBER, ATTACHMENT = (
@@ -171,7 +171,7 @@ class Interactions:
     def _find(self, name: str, channel: Channel) -> dict[str, Any]:
         for scope in (channel.guild_id, None):
             for command in self.commands.get(scope, ()):
-                if command["name"] == name:
+                if command["name"] == name and command["type"] == 1:
                     return command
         raise LookupError(f"/{name} is not registered")
 
@@ -240,6 +240,91 @@ class Interactions:
         if choices and value not in choices:
             raise ValueError(f"option {option['name']} must be one of {choices}")
         return value
+
+    def menu(self, name: str, message: StoredMessage, user: User) -> StoredInteraction:
+        """A user picks a command in a message's menu; LookupError when it is not registered."""
+        channel = self._state.channels[message.channel_id]
+        for scope in (channel.guild_id, None):
+            for command in self.commands.get(scope, ()):
+                if command["name"] == name and command["type"] == 3:
+                    data = {
+                        "id": command["id"],
+                        "name": name,
+                        "type": 3,
+                        "target_id": str(message.id),
+                        "resolved": {"messages": {str(message.id): message.payload()}},
+                    }
+                    return self._invoke(COMMAND, data, user, channel, name, None)
+        raise LookupError(f"{name} is not registered for messages")
+
+    def submit(
+        self, interaction_id: int, values: Mapping[str, str], user: User
+    ) -> StoredInteraction:
+        """A user sends the form that answered an interaction."""
+        asked = self.by_id[interaction_id]
+        if asked.modal is None:
+            raise LookupError("the interaction was not answered with a form")
+        left = dict(values)
+        rows = []
+        for row in asked.modal["components"]:
+            parts = row["components"] if "components" in row else [row["component"]]
+            filled = []
+            for part in parts:
+                names = (part["custom_id"], part.get("label"), row.get("label"))
+                key = next((name for name in names if name in left), None)
+                value = part.get("value", "") if key is None else left.pop(key)
+                if len(value) < part.get("min_length", 0) or (part.get("required") and not value):
+                    raise ValueError(f"the field {part['custom_id']} is too short")
+                entry = {"type": part["type"], "custom_id": part["custom_id"], "value": value}
+                filled.append(entry)
+            rows.append(
+                {"type": 1, "components": filled}
+                if "components" in row
+                else {"type": row["type"], "component": filled[0]}
+            )
+        if left:
+            raise LookupError(f"the form has no fields {sorted(left)}")
+        data = {"custom_id": asked.modal["custom_id"], "components": rows}
+        return self._invoke(MODAL, data, user, asked.channel, "form", asked.message)
+
+    def select(
+        self, message: StoredMessage, menu: str, values: Sequence[str], user: User
+    ) -> StoredInteraction:
+        """A user picks values in a select menu, named by its custom id.
+
+        Raises LookupError when the message has no such menu, ValueError for values it does not
+        offer.
+        """
+        channel = self._state.channels[message.channel_id]
+        for row in message.shown["components"]:
+            for part in row.get("components", ()):
+                if part.get("custom_id") != menu or part["type"] not in (3, 5, 6, 7, 8):
+                    continue
+                offered = [option["value"] for option in part.get("options", ())]
+                if part["type"] == 3 and not set(values) <= set(offered):
+                    raise ValueError(f"the menu {menu} offers {offered}")
+                data: dict[str, Any] = {
+                    "custom_id": menu,
+                    "component_type": part["type"],
+                    "values": list(values),
+                    "resolved": self._resolved(part["type"], values),
+                }
+                return self._invoke(COMPONENT, data, user, channel, menu, message)
+        raise LookupError(f"the message has no menu {menu}")
+
+    def _resolved(self, kind: int, values: Sequence[str]) -> dict[str, Any]:
+        ids = [int(value) for value in values] if kind != 3 else []
+        if kind == 8:
+            found = {
+                str(id_): self._state.channels[id_].payload(self._state.bot.id)
+                | {"permissions": "0"}
+                for id_ in ids
+            }
+            return {"channels": found}
+        if kind == 6:
+            roles = {r.id: r for g in self._state.guilds.values() for r in g.roles.values()}
+            return {"roles": {str(id_): roles[id_].payload() for id_ in ids}}
+        return {}
 
     def click(self, message: StoredMessage, button: str, user: User) -> StoredInteraction:
         """A user clicks a button, named by its custom id or its label.

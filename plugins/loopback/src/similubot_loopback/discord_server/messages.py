@@ -83,6 +83,7 @@ class StoredMessage:
     edited: float | None = None
     pinged: frozenset[int | str] = frozenset()
     mentions: tuple[User, ...] = ()
+    forwarded: StoredMessage | None = None
     history: list[Edit] = field(default_factory=list)
 
     def apply(self, change: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
@@ -118,6 +119,16 @@ class StoredMessage:
             body["application_id"] = str(self.application_id)
         if self.interaction is not None:
             body["interaction_metadata"] = self.interaction
+        if self.forwarded is not None:
+            original = self.forwarded
+            body["message_reference"] = {
+                "type": 1,
+                "message_id": str(original.id),
+                "channel_id": str(original.channel_id),
+            }
+            kept = ("type", "timestamp", "edited_timestamp", "mentions", "mention_roles")
+            snapshot = {key: original.payload()[key] for key in kept} | original.shown
+            body["message_snapshots"] = [{"message": snapshot}]
         if self.reply_to is not None:
             body["message_reference"] = {
                 "type": 0,

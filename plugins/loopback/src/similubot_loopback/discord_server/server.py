@@ -290,18 +290,32 @@ class LoopbackDiscord:
         channel: Channel | None = None,
         attachments: Sequence[tuple[str, bytes]] = (),
         reply_to: Message | None = None,
+        forward: Message | None = None,
+        embeds: Sequence[Mapping[str, object]] = (),
     ) -> Message:
-        """A person (the owner unless said otherwise) sends a message, with files if given."""
-        body: dict[str, object] = {"content": content}
+        """A person (the owner unless said otherwise) sends a message, with files if given.
+
+        `forward` makes it a forward of another message, which has no text of its own; `embeds` are
+        what a bot among the users, or Discord itself, puts below the text.
+        """
+        body: dict[str, object] = {"content": content, "embeds": list(embeds)}
         if reply_to is not None:
             body["message_reference"] = {"message_id": str(reply_to.id)}
 
         def send() -> Message:
             where = channel or self.channel
             who = author or self._state.owner
-            return self._state.post(where, who, body, attachments, check=False).snapshot()
+            forwarded = None if forward is None else self._state.messages[forward.id]
+            return self._state.post(
+                where, who, body, attachments, forwarded=forwarded, check=False
+            ).snapshot()
 
         return self._thread.call(send)
+
+    def edit_message(self, message: Message, content: str) -> None:
+        """A person changes the text of their message."""
+        stored = self._state.messages[message.id]
+        self._thread.call(lambda: self._state.edit(stored, {"content": content}, check=False))
 
     def delete_message(self, message: Message) -> None:
         """A moderator deletes a message."""
@@ -324,6 +338,39 @@ class LoopbackDiscord:
         return self._thread.call(
             lambda: self._interactions.slash(
                 command, options or {}, user or self._state.owner, channel or self.channel
+            ).snapshot()
+        )
+
+    def menu(self, command: str, message: Message, *, user: User | None = None) -> Interaction:
+        """A person picks a registered command in a message's menu; see `slash` for errors."""
+        return self._thread.call(
+            lambda: self._interactions.menu(
+                command, self._state.messages[message.id], user or self._state.owner
+            ).snapshot()
+        )
+
+    def submit(
+        self, interaction: Interaction, values: Mapping[str, str], *, user: User | None = None
+    ) -> Interaction:
+        """A person fills in the form that answered an interaction, by the ids or labels of its
+        fields, and sends it. Raises LookupError where there is no such form or field.
+        """
+        return self._thread.call(
+            lambda: self._interactions.submit(
+                interaction.id, values, user or self._state.owner
+            ).snapshot()
+        )
+
+    def select(
+        self, message: Message, menu: str, values: Sequence[str], *, user: User | None = None
+    ) -> Interaction:
+        """A person picks values in a select menu, named by its custom id; see `slash` for errors.
+
+        For a menu of channels or roles the values are their ids.
+        """
+        return self._thread.call(
+            lambda: self._interactions.select(
+                self._state.messages[message.id], menu, values, user or self._state.owner
             ).snapshot()
         )
 

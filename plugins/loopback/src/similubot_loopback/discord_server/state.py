@@ -190,6 +190,7 @@ class State:
         webhook_id: int | None = None,
         interaction: dict[str, Any] | None = None,
         flags: int = 0,
+        forwarded: StoredMessage | None = None,
         check: bool = True,
     ) -> StoredMessage:
         """Send a message, as whoever: checked, stored, told to the gateway."""
@@ -211,6 +212,7 @@ class State:
             reply_to=None if replied is None else replied.id,
             pinged=pinged_by(content, allowed, None if replied is None else replied.author.id),
             mentions=self._mentions(content),
+            forwarded=forwarded,
         )
         first = {
             "content": content,
@@ -226,10 +228,16 @@ class State:
         return message
 
     def edit(
-        self, message: StoredMessage, body: Mapping[str, Any], files: Sequence[Upload] = ()
+        self,
+        message: StoredMessage,
+        body: Mapping[str, Any],
+        files: Sequence[Upload] = (),
+        *,
+        check: bool = True,
     ) -> None:
         """Change a message; what the body does not name stays."""
-        check_body(body, has_files=bool(files), new=False)
+        if check:
+            check_body(body, has_files=bool(files), new=False)
         change: dict[str, Any] = {"flags": int(message.shown["flags"]) & ~LOADING}
         if "content" in body:
             change["content"] = (body["content"] or "").strip()
