@@ -138,13 +138,14 @@ def test_the_programs_of_a_job_give_way_to_the_event_loop(
 
 
 def priorities_below(pid: int) -> list[int]:
-    """The priorities of a process's children."""
+    """The priorities of a process's children, and of theirs."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        # A thread, or a child, can end while it is looked at.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    # A thread, or a child, can end while it is looked at.
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 found.append(os.getpriority(os.PRIO_PROCESS, int(child)))
+                found += priorities_below(int(child))
     return found
 
 

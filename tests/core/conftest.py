@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from similubot_core import process
 from similubot_core.progress import _ticker as ticker
 
 ROOT = Path(__file__).parents[2]
@@ -60,12 +61,21 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
     """The test leaves no thread, no open file and no child process of its own."""
+    process.prepare()  # one helper starts all programs, and stays
     threads, files = set(threading.enumerate()), _open_files()
     yield
     wait_until(lambda: set(threading.enumerate()) <= threads)
     assert _open_files() <= files
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    [helper] = children_of(os.getpid())
+    wait_until(lambda: not children_of(helper))
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of a process's children, ended ones that nobody waited for among them."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (thread / "children").read_text().split()]
+    return found
 
 
 def _open_files() -> int:

@@ -16,16 +16,19 @@ from hypothesis import example, given
 from hypothesis import settings as settings_of_a_run
 from hypothesis import strategies as st
 
-from similubot_core import Cancelled, CancelToken
+from similubot_core import Cancelled, CancelToken, StageError
 from similubot_core.process import (
     GRACE_SECONDS,
     LONGEST_LINE,
     POLL_SECONDS,
     TAIL_CHARACTERS,
+    LimitReached,
+    Limits,
     LineSplitter,
     ProcessResult,
     ProcessStalled,
     ProgramMissing,
+    _children,
     run_process,
     set_child_niceness,
 )
@@ -323,6 +326,7 @@ def test_an_argument_that_cannot_be_one_is_told_in_a_sentence() -> None:
 
 # -- a child that is stopped -------------------------------------------------------------------
 
+SLEEPS = "import time; time.sleep(600)"
 WAITS = "import time; print('ready', flush=True); time.sleep(600)"
 IGNORES_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAITS
 
@@ -453,7 +457,6 @@ def tell():
     print(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 tell()
 thread = threading.Thread(target=tell); thread.start(); thread.join()
-print(os.getsid(0), os.getpgid(0) == os.getpid())
 """
 
 
@@ -466,14 +469,39 @@ def give_way() -> Iterator[None]:
 
 @pytest.mark.usefixtures("give_way")
 def test_children_give_way_where_the_program_wants_it() -> None:
-    lines = run("import time; time.sleep(0.2)" + PRIORITIES).stdout_tail.splitlines()
+    lines = run(PRIORITIES).stdout_tail.splitlines()
     mine = os.getpriority(os.PRIO_PROCESS, 0)
-    assert lines[:2] == [str(min(19, mine + 7))] * 2, "its threads as well"
+    assert lines == [str(min(19, mine + 7))] * 2, "its threads as well"
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="the kernel has no autogroups"
+)
+@pytest.mark.usefixtures("give_way")
+def test_the_sessions_of_children_give_way_too_where_linux_schedules_sessions_apart(
+    until: Until,
+) -> None:
+    token, groups = CancelToken(), list[Path]()
+
+    def stop_once_it_gives_way() -> None:
+        until(lambda: bool(groups))
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        until(lambda: groups[0].read_text().endswith(f"nice {min(19, mine + 7)}\n"))
+        token.cancel()
+
+    watcher = threading.Thread(target=stop_once_it_gives_way)
+    watcher.start()
+    with pytest.raises(Cancelled):
+        run_process(
+            child("import os; print(os.getpid(), flush=True)\n" + SLEEPS),
+            cancel=token, on_line=lambda line: groups.append(Path(f"/proc/{line}/autogroup")),
+        )  # fmt: skip
+    watcher.join()
 
 
 def test_children_are_equals_otherwise() -> None:
     lines = run(PRIORITIES).stdout_tail.splitlines()
-    assert lines[:2] == [str(os.getpriority(os.PRIO_PROCESS, 0))] * 2
+    assert lines == [str(os.getpriority(os.PRIO_PROCESS, 0))] * 2
 
 
 @pytest.mark.parametrize("niceness", [-1, 20])
@@ -482,39 +510,182 @@ def test_children_cannot_be_preferred(niceness: int) -> None:
         set_child_niceness(niceness)
 
 
-RUNS_A_CHILD = f"""
-import os, sys
-from similubot_core import CancelToken
-from similubot_core.process import run_process
-ended = run_process([sys.executable, "-c", {PRIORITIES!r}], cancel=CancelToken())
-print(os.getsid(0), ended.stdout_tail.split()[2:])
-"""
+# -- what a child is given, and what it is not -------------------------------------------------
 
 
-def test_without_a_terminal_a_child_stays_in_the_session_so_that_its_priority_counts() -> None:
-    ended = subprocess.run(
-        child(RUNS_A_CHILD), start_new_session=True, capture_output=True, text=True, check=True
+def test_a_child_has_a_session_of_its_own_and_no_terminal_to_ask_on() -> None:
+    code = (
+        "import os\n"
+        "print(os.getsid(0) == os.getpgid(0) == os.getpid())\n"
+        "try: os.open('/dev/tty', os.O_RDWR)\n"
+        "except OSError: print('none')\n"
     )
-    session, _, rest = ended.stdout.strip().partition(" ")
-    assert rest == str([session, "True"])
-
-
-def test_on_a_terminal_a_child_has_a_session_of_its_own_and_cannot_ask_there() -> None:
+    program = (
+        "import sys\n"
+        "from similubot_core import CancelToken\n"
+        "from similubot_core.process import run_process\n"
+        f"ended = run_process([sys.executable, '-c', {code!r}], cancel=CancelToken())\n"
+        "print(ended.stdout_tail.split())"
+    )
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, child(RUNS_A_CHILD))
+        os.execv(sys.executable, child(program))
     text = os.read(terminal, 1000)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(terminal)
-    session, _, rest = text.decode().strip().partition(" ")
-    assert session == str(pid)
-    assert rest.endswith(", 'True']")
-    assert session not in rest
+    assert text.decode().strip() == "['True', 'none']"
 
 
-def test_a_child_does_not_inherit_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIMILUBOT_DISCORD_TOKEN", "s3cret")
-    monkeypatch.setenv("OTHER", "kept")
-    program = "import os; print(os.environ.get('SIMILUBOT_DISCORD_TOKEN'), os.environ['OTHER'])"
-    result = run_process([sys.executable, "-c", program], cancel=CancelToken())
-    assert result.stdout_tail == "None kept\n"
+def test_of_the_environment_a_child_gets_only_what_programs_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("SIMILUBOT_DISCORD_TOKEN", "AWS_SECRET_ACCESS_KEY", "FFREPORT", "PYTHONPATH"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    result = run("import os; print(*sorted(os.environ.items()))")
+    assert "s3cret" not in result.stdout_tail
+    assert "('PATH', " in result.stdout_tail
+    assert "('TZ', 'Asia/Tokyo')" in result.stdout_tail
+
+
+def test_a_child_inherits_no_descriptor(tmp_path: Path) -> None:
+    secret = (tmp_path / "secret").open("w")
+    os.set_inheritable(secret.fileno(), True)
+    with secret:
+        result = run("import os; print(*os.listdir('/dev/fd'))")
+    # 3 is the folder that is listed.
+    assert result.stdout_tail.split() == ["0", "1", "2", "3"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that has them")
+def test_a_child_gains_no_privileges_and_leaves_no_core_dump() -> None:
+    status = run("print(open('/proc/self/status').read())").stdout_tail
+    assert "NoNewPrivs:\t1" in status
+    if os.geteuid() == 0:
+        assert "CapEff:\t0000000000000002" in status, "of root only CAP_DAC_OVERRIDE is left"
+    assert run("import resource as r; print(r.getrlimit(r.RLIMIT_CORE))").stdout_tail == "(0, 0)\n"
+
+
+def test_python_does_not_hide_a_broken_pipe_from_a_child() -> None:
+    ended = run_process(["sh", "-c", "kill -PIPE $$"], cancel=CancelToken())
+    assert ended.returncode == -signal.SIGPIPE
+
+
+# -- limits ------------------------------------------------------------------------------------
+
+
+def reached(limits: Limits, source: str, *arguments: str) -> str:
+    """The sentence of the limit that ends a program."""
+    with pytest.raises(LimitReached) as caught:
+        run_process(child(source, *arguments), cancel=CancelToken(), limits=limits)
+    return caught.value.message
+
+
+NAME = Path(sys.executable).name
+
+
+def test_a_child_that_takes_too_much_memory_is_ended_by_that_limit() -> None:
+    limits = Limits(memory=256 * 1024 * 1024)
+    assert reached(limits, "x = bytearray(1 << 30)") == (
+        f"{NAME} was stopped: it needed more than its limit of 256.0 MB of memory."
+    )
+
+
+def test_a_child_that_computes_for_too_long_is_ended_by_that_limit() -> None:
+    assert reached(Limits(cpu_seconds=1), "while True: pass") == (
+        f"{NAME} was stopped: it needed more than its limit of 1s of processor time."
+    )
+
+
+def test_a_file_that_grows_too_large_is_ended_by_that_limit(tmp_path: Path) -> None:
+    limits = Limits(file_size=1024 * 1024)
+    with pytest.raises(LimitReached, match=r"^sh was stopped: .* 1\.0 MB for a file\.$"):
+        run_process(
+            ["sh", "-c", 'exec head -c 2000000 /dev/zero >"$1"', "sh", tmp_path / "big"],
+            cancel=CancelToken(), limits=limits,
+        )  # fmt: skip
+    assert (tmp_path / "big").stat().st_size == 1024 * 1024
+
+
+def test_too_many_open_files_are_told_as_that() -> None:
+    code = "import os\nwhile True: os.dup(1)"
+    assert reached(Limits(open_files=40), code).endswith("its limit of 40 open files.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that can")
+def test_a_child_that_is_to_work_alone_starts_threads_and_no_program() -> None:
+    code = (
+        "import os, threading\n"
+        "thread = threading.Thread(target=print, args=('a thread',))\n"
+        "thread.start(); thread.join()\n"
+        "for start in (os.fork, lambda: os.posix_spawn('/bin/true', ['true'], {})):\n"
+        "    try: start()\n"
+        "    except OSError as error: print(error.strerror)\n"
+    )
+    ended = run_process(child(code), cancel=CancelToken(), limits=Limits(processes=0))
+    assert ended.stdout_tail.splitlines() == ["a thread", *["Operation not permitted"] * 2]
+
+
+def test_words_about_a_limit_that_are_not_the_last_are_not_why_it_failed() -> None:
+    code = (
+        "import sys\nprint('x: Cannot allocate memory', file=sys.stderr)\n"
+        "print('1\\n2\\n3', file=sys.stderr); sys.exit(1)"
+    )
+    assert run(code).returncode == 1
+
+
+# -- the end of this process -------------------------------------------------------------------
+
+RUNS_A_CHILD = """
+import sys
+from similubot_core import CancelToken
+from similubot_core.process import run_process
+code = "import os, sys, time; print(os.getpid(), flush=True); pid = os.fork()\\n"
+code += "if pid: print(pid, flush=True)\\n"
+code += "time.sleep(600)"
+run_process([sys.executable, "-c", code], cancel=CancelToken(),
+            on_line=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_child_and_its_children_end_when_this_process_ends_however_it_ends(
+    number: signal.Signals, until: Until
+) -> None:
+    with subprocess.Popen(child(RUNS_A_CHILD), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        pids = [int(process.stdout.readline()) for _ in range(2)]
+        assert all(map(is_alive, pids))
+        process.send_signal(number)
+        process.wait()
+        until(lambda: not any(map(is_alive, pids)))
+
+
+def test_a_child_ends_with_the_helper_that_started_it_and_the_next_one_has_a_new_helper(
+    until: Until,
+) -> None:
+    pids: list[int] = []
+
+    def kill_the_helper(line: str) -> None:
+        pids.append(int(line))
+        helper = _children._supervisor._process
+        assert helper is not None
+        helper.kill()
+
+    with pytest.raises(StageError, match="The process that runs programs was killed"):
+        run("import os; print(os.getpid(), flush=True)\n" + SLEEPS, on_line=kill_the_helper)
+    until(lambda: not is_alive(pids[0]))
+    assert run("print(1)").stdout_tail == "1\n"
+
+
+def test_a_process_that_forked_from_this_one_starts_programs_of_its_own() -> None:
+    run("pass")
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = run("raise SystemExit(7)").returncode
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert run("print(1)").stdout_tail == "1\n"

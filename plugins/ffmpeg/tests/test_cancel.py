@@ -89,12 +89,17 @@ def start(tmp_path: Path) -> Iterator[Callable[[AudioConverter, Path], Conversio
 
 
 def children_running(program: Path) -> list[int]:
-    """The FFmpegs that this process started."""
-    tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+    """The FFmpegs that this process started, by way of others."""
+
+    def below(pid: int) -> Iterator[int]:
+        for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, thread.read_text().split()):
+                yield child
+                yield from below(child)
+
     return [
         pid
-        for pid in pids
+        for pid in below(os.getpid())
         if program.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
     ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from similubot_core import CancelToken, ConversionRequest, StageContext, StageError
+from similubot_core.process import Access
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.faults import cannot_read, failed
 from similubot_ffmpeg.runs import Damage, FFmpeg, Run
@@ -45,7 +46,9 @@ def test_a_cut_file_says_how_much_of_it_could_be_converted(
 ) -> None:
     if shape == "m4a with art":  # whose index lies at its end where the sample was made
         source = tmp_path / "front.m4a"
-        run_ffmpeg(converter._ffmpeg().program, "-i", str(shapes(shape)), *FRONT, str(source))
+        run_ffmpeg(
+            converter._ffmpeg(Access()).program, "-i", str(shapes(shape)), *FRONT, str(source)
+        )
     else:
         source = shapes(shape)
     (tmp_path / "cut").mkdir()
@@ -232,7 +235,7 @@ def test_an_ffmpeg_of_the_settings_that_is_not_there_is_named(
 
 def test_an_encoder_that_is_missing_is_told(ffmpeg: Path, shapes: Shapes, tmp_path: Path) -> None:
     # No FFmpeg here lacks "aac"; libfdk_aac is what none of them may carry, and fails the same.
-    run = FFmpeg(ffmpeg).run(
+    run = FFmpeg(ffmpeg, access=Access((shapes("wav"),), (tmp_path,))).run(
         ["-i", str(shapes("wav")), "-c:a", "libfdk_aac", str(tmp_path / "x.m4a")], CancelToken()
     )
     error = failed("sound.wav", run)

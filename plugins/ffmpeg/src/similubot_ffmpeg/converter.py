@@ -17,6 +17,7 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_core.process import Access
 from similubot_core.render import sanitize_line
 from similubot_ffmpeg.conversion import Conversion
 from similubot_ffmpeg.plan import check_request
@@ -78,7 +79,8 @@ class AudioConverter:
         try:
             file = _checked_source(Path(path))
             with _plain_name(file) as plain:
-                return True, probe(self._ffmpeg(), plain, file.name, CancelToken()), None
+                ffmpeg = self._ffmpeg(Access(reads=(plain,)))
+                return True, probe(ffmpeg, plain, file.name, CancelToken()), None
         except (SimilubotError, OSError) as error:
             return False, None, _sentence(error)
 
@@ -133,8 +135,8 @@ class AudioConverter:
         """
         return self._convert(file, request, context, _free_name(context.folder, file.stem))
 
-    def _ffmpeg(self) -> FFmpeg:
-        return FFmpeg(find_program(self._settings).path, self._settings)
+    def _ffmpeg(self, access: Access) -> FFmpeg:
+        return FFmpeg(find_program(self._settings).path, self._settings, access)
 
     def _convert(
         self, file: Path, request: ConversionRequest, context: StageContext, target: Path
@@ -146,8 +148,8 @@ class AudioConverter:
             _checked_source(file)
             if target.exists() or target.is_symlink():
                 raise StageError(f"{target} is there already; choose another name for the result.")
-            ffmpeg = self._ffmpeg()
             with _work_folder(target.parent) as work, _plain_name(file) as plain:
+                ffmpeg = self._ffmpeg(Access(reads=(plain,), writes=(work,)))
                 conversion = Conversion(
                     ffmpeg, plain, file.name, work, context.cancel, tracker, self.default_bitrate
                 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from similubot_core import CancelToken, Check, Settings, StageError
-from similubot_core.process import run_process
+from similubot_core.process import Access, run_process
 from similubot_ffmpeg.settings import FFmpegSettings
 
 CURE = (
@@ -68,7 +68,9 @@ def version_of(program: Program) -> str:
     Raises:
         StageError: It does not run, or it is not FFmpeg.
     """
-    result = run_process([program.path, "-version"], cancel=CancelToken(), time_limit=10.0)
+    result = run_process(
+        [program.path, "-version"], cancel=CancelToken(), time_limit=10.0, access=Access()
+    )
     match = re.match(r"ffmpeg version (\S{1,100})", result.stdout_tail)
     if not match:
         raise StageError(f"{program.path} does not run as FFmpeg; {CURE}.")
@@ -77,7 +79,10 @@ def version_of(program: Program) -> str:
 
 def _has_encoder(program: Program) -> bool:
     result = run_process(
-        [program.path, "-hide_banner", "-h", "encoder=aac"], cancel=CancelToken(), time_limit=10.0
+        [program.path, "-hide_banner", "-h", "encoder=aac"],
+        cancel=CancelToken(),
+        time_limit=10.0,
+        access=Access(),
     )
     return "Encoder aac [" in result.stdout_tail
 

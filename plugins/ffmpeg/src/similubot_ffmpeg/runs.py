@@ -1,20 +1,42 @@
 """One run of FFmpeg: its arguments' common part, what it says on the way, and how it ended."""
 
-import os
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGXCPU
 
 from similubot_core import CancelToken, StageError
-from similubot_core.process import LineSplitter, ProcessStalled, run_process
+from similubot_core.process import (
+    Access,
+    LimitReached,
+    Limits,
+    LineSplitter,
+    ProcessStalled,
+    run_process,
+)
 from similubot_core.render import duration, size
 from similubot_ffmpeg.output import OutputReader, Reading
 from similubot_ffmpeg.settings import FFmpegSettings
 
 KEPT_LINES = 60
+_OPEN_FILES = 256
+_UNTIL_THE_NEXT_READING = 256 * 1024 * 1024
+_OVER = {
+    "memory": (
+        "FFmpeg needed more memory than it may have for this file and was stopped; raise "
+        "max_memory in the table [ffmpeg]."
+    ),
+    "cpu_seconds": (
+        "FFmpeg needed more processor time than it may have for this file and was stopped; raise "
+        "max_cpu_time in the table [ffmpeg]."
+    ),
+    "file_size": "The result is larger than a file may be here; ask for a lower bitrate.",
+}
+# FFmpeg takes SIGXCPU for a wish to end early, and ends with what it has.
+_TOO_MUCH_PROCESSOR_TIME = re.compile(rf"^Exiting normally, received signal {SIGXCPU:d}\.$")
 _UNDECODED = re.compile(r"Error while decoding|Error submitting packet to decoder|Decoding error")
 # For each cover and video of a source, since `arguments.source` allows decoders of audio only.
 _NO_DECODER = re.compile(
@@ -71,10 +93,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FFmpeg:
-    """An FFmpeg and the limits it runs within. Any thread may use it."""
+    """An FFmpeg, the limits it runs within, and what it may reach. Any thread may use it."""
 
     program: Path
     settings: FFmpegSettings = field(default_factory=FFmpegSettings)
+    access: Access = field(default_factory=Access)
     clock: Callable[[], float] = time.monotonic
 
     def run(
@@ -94,7 +117,8 @@ class FFmpeg:
 
         Raises:
             Cancelled: The token was set.
-            StageError: It hung, could not be started, or went over the duration or size allowed.
+            StageError: It hung, could not be started, or went over what is allowed it: duration,
+                size, memory, processor time.
         """
         watch = Watch(self.settings, self.clock)
         reader = OutputReader()
@@ -117,16 +141,23 @@ class FFmpeg:
 
         # Without -nostdin: with it, 7.0.2 ignores SIGTERM and SIGINT to its end. stdin is empty.
         splitters = LineSplitter(on_stdout), LineSplitter(on_stderr)
-        result = run_process(
-            [self.program, "-hide_banner", "-y", "-progress", "pipe:1", "-nostats", *arguments],
-            cancel=cancel,
-            on_stdout=splitters[0].feed,
-            on_stderr=splitters[1].feed,
-            stall_timeout=self.settings.stall_timeout,
-            env=_environment(),
-        )
+        words = ["-hide_banner", "-y", "-progress", "pipe:1", "-nostats", *arguments]
+        try:
+            result = run_process(
+                [self.program, *words],
+                cancel=cancel,
+                on_stdout=splitters[0].feed,
+                on_stderr=splitters[1].feed,
+                stall_timeout=self.settings.stall_timeout,
+                limits=_limits(self.settings),
+                access=self.access,
+            )
+        except LimitReached as error:
+            raise _over_limit(error) from error
         for splitter in splitters:
             splitter.close()
+        if any(_TOO_MUCH_PROCESSOR_TIME.match(line) for line in lines):
+            raise StageError(_OVER["cpu_seconds"])
         return Run(result.returncode, watch.out_time, tuple(lines), damage)
 
 
@@ -163,10 +194,19 @@ class Watch:
             )
 
 
-def _environment() -> dict[str, str]:
-    """The environment of this process, without what makes FFmpeg colour lines or write a report."""
-    unwanted = ("FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR")
-    return {key: value for key, value in os.environ.items() if key not in unwanted}
+def _limits(settings: FFmpegSettings) -> Limits:
+    return Limits(
+        memory=settings.max_memory,
+        cpu_seconds=settings.max_cpu_time,
+        # `Watch` ends it first, at its next reading, and says what to do.
+        file_size=settings.max_output_size + _UNTIL_THE_NEXT_READING,
+        open_files=_OPEN_FILES,
+        processes=0,
+    )
+
+
+def _over_limit(error: LimitReached) -> StageError:
+    return StageError(_OVER.get(error.limit, error.message), detail=error.detail)
 
 
 def too_long(settings: FFmpegSettings) -> StageError:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+MIB = 1024 * 1024
 LOWEST_BITRATE = 32
 HIGHEST_BITRATE = 512
 """Kilobits per second: what FFmpeg's own AAC encoder makes use of in stereo at 44,100 Hz."""
@@ -23,6 +24,10 @@ class FFmpegSettings:
         max_duration: Seconds of sound that a source may have at most.
         max_output_size: Bytes that a result may have at most.
         stall_timeout: Seconds without any progress after which FFmpeg is taken for hung.
+        max_memory: Bytes of address space that each FFmpeg may have; a conversion takes about
+            300 MB of it, most of which are libraries.
+        max_cpu_time: Seconds of processor time that each FFmpeg may use; an hour of sound takes
+            about 60.
     """
 
     table_name: ClassVar[str] = "ffmpeg"
@@ -32,3 +37,5 @@ class FFmpegSettings:
     max_duration: Annotated[float, Meta(gt=0)] = 86_400.0
     max_output_size: Annotated[int, Meta(gt=0)] = 4 * 1024**3
     stall_timeout: Annotated[float, Meta(gt=0)] = 60.0
+    max_memory: Annotated[int, Meta(ge=256 * MIB)] = 1024 * MIB
+    max_cpu_time: Annotated[int, Meta(ge=1)] = 7200

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import logging
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -70,9 +69,6 @@ async def serve(
     """
     assert discord_settings.token is not None
     signals = _Signals()
-    # vfork holds Python's lock until the child runs, and with it the event loop: 0.2 s and more
-    # on a busy machine. Python's own documentation names this switch.
-    vars(subprocess)["_USE_VFORK"] = False
     # FFmpeg takes all processors there are, and the event loop waits for them behind it. The jobs'
     # threads stay equals of the loop: one that holds Python's lock must not wait long for its turn.
     set_child_niceness(CHILDREN_GIVE_WAY)
