@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from similubot_core.progress.info import ProgressInfo, ProgressStatus
 
@@ -116,6 +117,14 @@ def sanitize_line(text: str, limit: int = 200) -> str:
     if len(kept) <= limit and len(read) == len(text):
         return kept
     return kept[: limit - 1] + "…"
+
+
+def nearest(typed: str, names: Iterable[str]) -> str:
+    """ "; did you mean 'convert'?" where a name is close to what was typed, else ""."""
+    import difflib
+
+    found = difflib.get_close_matches(typed[:100], list(names), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _is_number(value: float) -> bool:

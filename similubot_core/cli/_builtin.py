@@ -3,16 +3,22 @@
 import argparse
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from similubot_core.plugins.hookspecs import hookimpl
 from similubot_core.plugins.specs import (
     CommandContext,
     CommandSpec,
+    ConverterSpec,
+    OutputFormat,
     SinkSpec,
     StageSpec,
     TrackerSpec,
     UploaderSpec,
 )
+
+if TYPE_CHECKING:
+    from similubot_core.settings import SettingsTable
 
 
 @hookimpl
@@ -36,26 +42,40 @@ def similubot_sinks() -> list[SinkSpec]:
 
 @hookimpl
 def similubot_stages() -> list[StageSpec]:
-    """The uploader into a folder, for people who serve files themselves."""
+    """The converter that leaves a file as it is, and the uploader into a folder."""
     from similubot_core.jobs.folder_uploader import open_folder_uploader
+    from similubot_core.jobs.no_conversion import open_no_conversion
+    from similubot_core.plugins.choice import NO_CONVERSION
 
-    return [UploaderSpec("folder", "a copy in a folder: folder=DIR", open_folder_uploader)]
+    return [
+        ConverterSpec(
+            "none",
+            "the file as it came",
+            open_no_conversion,
+            formats=(OutputFormat(NO_CONVERSION, copies=True, summary="the file as it came"),),
+        ),
+        UploaderSpec("folder", "a copy in a folder: folder=DIR", open_folder_uploader),
+    ]
 
 
 @hookimpl
 def similubot_commands() -> list[CommandSpec]:
     """The core's commands."""
     return [
-        _command("convert", "a link or a file in, a link or a file out", "convert"),
+        _command(
+            "convert", "a link or a file in, a link or a file out", "convert", "ConvertSettings"
+        ),
         _command("watch", "show the progress of any command", "watch"),
-        _command("plugins", "what is installed, and whether it works", "list_plugins"),
-        _command("doctor", "what this machine has and lacks", "doctor"),
+        _command(
+            "plugins", "what is installed, and whether it works", "list_plugins", "CoreSettings"
+        ),
+        _command("doctor", "check this machine's setup", "doctor"),
         _command("new-plugin", "write a plugin to begin with", "new_plugin"),
     ]
 
 
-def _command(name: str, summary: str, module: str) -> CommandSpec:
-    """A command whose module is imported only when it is typed."""
+def _command(name: str, summary: str, module: str, settings: str | None = None) -> CommandSpec:
+    """A command whose module, and the class of whose settings, are imported only when needed."""
 
     def home() -> ModuleType:
         return import_module(f"similubot_core.cli.{module}")
@@ -67,4 +87,10 @@ def _command(name: str, summary: str, module: str) -> CommandSpec:
         status: int = home().run(arguments, context)
         return status
 
-    return CommandSpec(name, summary, configure, run)
+    def schema() -> "type[SettingsTable]":
+        found: type[SettingsTable] = getattr(
+            import_module("similubot_core.plugins.choice"), settings or ""
+        )
+        return found
+
+    return CommandSpec(name, summary, configure, run, settings=None if settings is None else schema)

@@ -32,6 +32,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the highest bitrate whose result fits, e.g. 25MB (1 MB is 1,048,576 bytes)",
     )
     parser.add_argument(
+        "--format", metavar="NAME", help="e.g. mp3; none keeps the file as it came (default: m4a)"
+    )
+    parser.add_argument("--from", dest="from_", metavar="NAME", help="the downloader to take")
+    parser.add_argument("--track", metavar="N|LANGUAGE", help="the audio track, e.g. 2 or eng")
+    parser.add_argument("--clip", type=_clip, metavar="FROM-TO", help="a part, e.g. 1:10-2:30")
+    parser.add_argument(
+        "--keep-damaged", action="store_true", help="keep what can be read of a damaged source"
+    )
+    parser.add_argument(
         "--to", metavar="NAME[=TARGET]", help="upload the result, e.g. catbox, or folder=DIR"
     )
     parser.add_argument(
@@ -62,6 +71,27 @@ def _size(text: str) -> int:
             f"{render.sanitize_line(text, 40)!r} is not a size; write one as 25MB or 800KB"
         )
     return int(count)
+
+
+def _clip(text: str) -> tuple[float, float | None]:
+    start, dash, end = text.strip().partition("-")
+    first, last = _seconds(start or "0"), _seconds(end) if end else None
+    if not dash or first is None or (end and last is None):
+        raise argparse.ArgumentTypeError(
+            f"{render.sanitize_line(text, 40)!r} is not a part; write it as 1:10-2:30, or 1:10- "
+            "for all that follows"
+        )
+    return first, last
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds of "90", "1:30" or "1:02:03.5"; None of anything else."""
+    if not re.fullmatch(r"(\d{1,3}:){0,2}\d{1,6}(\.\d{1,6})?", text.strip(), re.ASCII):
+        return None
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
 
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
@@ -97,6 +127,11 @@ def _convert(arguments: argparse.Namespace, context: CommandContext) -> JobResul
         to=arguments.to,
         output=arguments.output,
         fit=arguments.fit,
+        format=arguments.format,
+        track=arguments.track,
+        clip=arguments.clip,
+        keep_damaged=arguments.keep_damaged,
+        from_=arguments.from_,
     )
     wanted: Sequence[str] = arguments.sink or ()
     if arguments.json:

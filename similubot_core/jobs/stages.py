@@ -81,11 +81,23 @@ class ConversionRequest:
             limit. The converter lowers the bitrate to the highest that fits.
         fill: Whether `max_size` is there to be used: without a bitrate asked for, the highest that
             fits is chosen instead of the default, though not more than the source has.
+        format: The name of the format, one of those that the converter's descriptor lists; None is
+            its default.
+        track: Which audio track: its number as text, counted from 1, or a language such as "eng";
+            None lets the converter choose.
+        clip: The part to take, as seconds from the beginning: where it starts, and where it ends or
+            None for the end of the source. None is the whole.
+        keep_damaged: Whether what can be read of a damaged source is wanted as a result, rather
+            than an error.
     """
 
     bitrate: int | None = None
     max_size: int | None = None
     fill: bool = False
+    format: str | None = None
+    track: str | None = None
+    clip: tuple[float, float | None] | None = None
+    keep_damaged: bool = False
 
 
 class Downloader(Protocol):

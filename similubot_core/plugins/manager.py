@@ -18,12 +18,14 @@ from similubot_core.errors import PluginError
 from similubot_core.plugins import hookspecs
 from similubot_core.plugins._installed import EntryPoint, find_entry_points
 from similubot_core.plugins.specs import (
+    CONVERTER_OPTIONS,
     WORDS,
     AnySpec,
     CommandSpec,
     ConverterSpec,
     DownloaderSpec,
     ExtensionSpec,
+    OutputFormat,
     PluginRecord,
     Plugins,
     SinkSpec,
@@ -260,6 +262,34 @@ def _check_fields(hook: str, spec: AnySpec) -> None:
             raise PluginError(f"Its {hook} has {spec.name!r}, whose {field.name} is not {wanted}.")
 
 
+def _is_suffix(value: object) -> bool:
+    return value == "" or (
+        isinstance(value, str) and re.fullmatch(r"\.[a-z0-9]{1,20}", value) is not None
+    )
+
+
+def _are_bitrates(value: object) -> bool:
+    return value is None or (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(bitrate, int) for bitrate in value)
+        and 0 < value[0] <= value[1]
+    )
+
+
+def _are_formats(value: object) -> bool:
+    if not isinstance(value, tuple) or not all(isinstance(one, OutputFormat) for one in value):
+        return False
+    names = {one.name for one in value}
+    return len(names) == len(value) and all(
+        isinstance(one.name, str)
+        and NAME_PATTERN.fullmatch(one.name) is not None
+        and all(_is_suffix(suffix) for suffix in (one.suffix, *one.other_suffixes))
+        and _are_bitrates(one.bitrates)
+        for one in value
+    )
+
+
 def _is_schema(value: object) -> bool:
     return inspect.isclass(value) and is_dataclass(value) and hasattr(value, "table_name")
 
@@ -273,6 +303,18 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "check": (lambda value: value is None or callable(value), "a function or None"),
     "summary": (lambda value: isinstance(value, str), "a text"),
     "extends": (lambda value: isinstance(value, str), "a plugin's name"),
+    "fallback": (lambda value: isinstance(value, int) and 0 <= value <= 2, "0, 1 or 2"),
+    "example": (lambda value: isinstance(value, str), "a text"),
+    "suffix": (lambda value: _is_suffix(value), 'an ending such as ".mp3", or ""'),
+    "bitrates": (lambda value: _are_bitrates(value), "two whole numbers, the lower first, or None"),
+    "formats": (
+        lambda value: _are_formats(value),
+        'a tuple of OutputFormat, each of another name, with endings such as ".mp3"',
+    ),
+    "options": (
+        lambda value: isinstance(value, tuple) and set(value) <= set(CONVERTER_OPTIONS),
+        f"a tuple of {', '.join(CONVERTER_OPTIONS)}",
+    ),
     "programs": (
         lambda value: isinstance(value, tuple) and all(isinstance(name, str) for name in value),
         "a tuple of names",

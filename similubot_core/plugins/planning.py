@@ -1,6 +1,5 @@
 """Plans a job: chooses its stages among the plugins, and refuses early what cannot work."""
 
-import logging
 import tempfile
 from pathlib import Path
 
@@ -9,10 +8,16 @@ from similubot_core.errors import UsageError
 from similubot_core.files import write_error
 from similubot_core.jobs.pipeline import Job
 from similubot_core.jobs.stages import ConversionRequest, Downloader
-from similubot_core.plugins.specs import ConverterSpec, DownloaderSpec, Plugins, UploaderSpec
+from similubot_core.plugins.choice import (
+    NO_CONVERSION,
+    ChosenFormat,
+    ConvertSettings,
+    CoreSettings,
+    choose_downloader,
+    choose_format,
+)
+from similubot_core.plugins.specs import DownloaderSpec, Plugins, UploaderSpec
 from similubot_core.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 
 def plan_job(
@@ -25,6 +30,11 @@ def plan_job(
     output: Path | None = None,
     downloader: Downloader | None = None,
     fit: int | None = None,
+    format: str | None = None,  # noqa: A002  (the word for it, as in `--format`)
+    track: str | None = None,
+    clip: tuple[float, float | None] | None = None,
+    keep_damaged: bool = False,
+    from_: str | None = None,
 ) -> Job:
     """Choose the stages for a source from the plugins, and refuse early what cannot work.
 
@@ -38,19 +48,19 @@ def plan_job(
         downloader: Fetches the source, whatever it is; None chooses one of the plugins'.
         fit: Bytes that the result is to fit into, at the highest bitrate that does; None is no
             limit but the uploader's.
+        format: The name of the result's format; None is what the ending of `output` says, else
+            ``[convert] format``, else AAC. "none" keeps the file as it came.
+        track: As in `ConversionRequest`.
+        clip: As in `ConversionRequest`.
+        keep_damaged: As in `ConversionRequest`.
+        from_: The name of the downloader to take; None chooses.
 
     Raises:
         UsageError: Says what is wrong and what to do; nothing was done yet.
     """
+    prefer = settings.table(CoreSettings).prefer
     if downloader is None:
-        downloader = _downloader(plugins, settings, source)
-    converter = _converter(plugins)
-    if bitrate is not None:
-        lowest, highest = converter.bitrates or (1, bitrate)
-        if bitrate < 1:
-            raise UsageError(f"The bitrate {bitrate} is no bitrate; name 1 kb/s or more.")
-        if not lowest <= bitrate <= highest:
-            raise UsageError(f"The bitrate {bitrate} is not within {lowest} to {highest} kb/s.")
+        downloader = _downloader(plugins, settings, source, from_, prefer)
     uploader, limit = None, None
     if to is not None:
         if output is not None:
@@ -61,36 +71,92 @@ def plan_job(
         spec = plugins.get(UploaderSpec, name)
         uploader, limit = spec.factory(settings, target or None), spec.max_size
     else:
-        known = downloader is None and converter.suffix
-        _check_output(output, Path(source).stem + converter.suffix if known else None)
-    return Job(
-        source,
-        downloader,
-        converter.factory(settings),
-        ConversionRequest(bitrate, min(filter(None, (limit, fit)), default=None), fit is not None),
-        uploader,
-        output,
+        _check_output(output)
+    chosen = choose_format(
+        plugins,
+        name=format,
+        suffix=_suffix(output),
+        default=settings.table(ConvertSettings).format,
+        prefer=prefer,
     )
+    _check_bitrate(bitrate, chosen)
+    _check_clip(clip)
+    for option, value in (("track", track), ("clip", clip), ("keep_damaged", keep_damaged)):
+        if value and option not in chosen.converter.options:
+            typed = option.replace("_", "-")
+            made = f"The converter {chosen.converter.name} takes no --{typed}; leave it out."
+            if chosen.format.name == NO_CONVERSION:
+                made = f"--{typed} needs a conversion; leave it out, or choose another --format."
+            raise UsageError(made)
+    if to is None and downloader is None and chosen.format.suffix and _is_folder(output):
+        _check_free((output or Path()) / f"{Path(source).stem}{chosen.format.suffix}")
+    request = ConversionRequest(
+        bitrate,
+        min(filter(None, (limit, fit)), default=None),
+        fit is not None,
+        chosen.format.name,
+        track,
+        clip,
+        keep_damaged,
+    )
+    return Job(source, downloader, chosen.converter.factory(settings), request, uploader, output)
 
 
-def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader | None:
-    """The downloader that accepts the source; None when it is a file."""
-    accepting = [spec for spec in plugins.all(DownloaderSpec) if accepts(spec, source)]
-    if len(accepting) > 1:
-        names = " and ".join(spec.name for spec in accepting)
-        raise UsageError(f"Several downloaders take this link: {names}; disable all but one.")
-    if accepting:
-        return accepting[0].factory(settings)
-    if "://" in source:
-        taken = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
+def _suffix(output: Path | None) -> str:
+    """The ending that the result is to have; "" when the output is a folder or has none."""
+    try:
+        return "" if output is None or output.is_dir() else output.suffix
+    except (OSError, ValueError):
+        return ""  # `_check_output` says what is wrong with it
+
+
+def _check_bitrate(bitrate: int | None, chosen: ChosenFormat) -> None:
+    if bitrate is None:
+        return
+    if bitrate < 1:
+        raise UsageError(f"{bitrate} is not a bitrate; give 1 kb/s or more.")
+    name = chosen.format.name
+    if chosen.format.bitrates is None:
+        raise UsageError(f"The format {name} has no bitrate to choose; leave out --bitrate.")
+    lowest, highest = chosen.format.bitrates
+    if not lowest <= bitrate <= highest:
         raise UsageError(
-            f"No installed plugin takes the link {render.redact_source(source)}. "
+            f"The format {name} takes {lowest} to {highest} kb/s; {bitrate} is outside of that."
+        )
+
+
+def _check_clip(clip: tuple[float, float | None] | None) -> None:
+    if clip is not None and (clip[0] < 0 or (clip[1] is not None and clip[1] <= clip[0])):
+        raise UsageError("A clip must end after its start; write it as 1:10-2:30.")
+
+
+def _downloader(
+    plugins: Plugins, settings: Settings, source: str, name: str | None, prefer: tuple[str, ...]
+) -> Downloader | None:
+    """The downloader for a source; None when it is a file."""
+    chosen = choose_downloader(plugins, source, name=name, prefer=prefer)
+    if chosen is not None:
+        return chosen.factory(settings)
+    if "://" in source:
+        supported = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
+        raise UsageError(
+            f"I can't download {render.redact_source(source)}. "
             + (
-                f"Taken are: {taken}."
-                if taken
-                else "Install one that does, such as similubot-mega."
+                f"Supported: {supported}."
+                if supported
+                else "No downloader is installed; install one, such as similubot-mega."
             )
         )
+    check_file(source)
+    return None
+
+
+def check_file(source: str) -> None:
+    """Refuse a source that is not a file which can be read.
+
+    Raises:
+        UsageError: Says what is wrong with it.
+    """
     if not source:
         raise UsageError("The source is empty; name a file or a link.")
     path, shown = Path(source), render.redact_source(source)
@@ -102,47 +168,36 @@ def _downloader(plugins: Plugins, settings: Settings, source: str) -> Downloader
         if not path.is_file():  # to open a named pipe would wait for who writes into it
             raise UsageError(f"{shown} is not a regular file; name a file or a link.")
         with path.open("rb"):
-            return None
+            return
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name cannot be one"
         raise UsageError(f"The file {shown} cannot be read: {reason}.") from error
 
 
-def accepts(spec: DownloaderSpec, source: str) -> bool:
-    """Whether a downloader accepts a source; False when its plugin cannot even say."""
-    try:
-        return spec.accepts(source)
-    except Exception as error:  # noqa: BLE001  (one plugin's bug must not stop every job)
-        # Its text may hold the source, and so the key of a link: only the kind is told.
-        logger.warning("The downloader %s raised %s on it.", spec.name, type(error).__name__)
-        return False
+def _is_folder(output: Path | None) -> bool:
+    return output is None or output.is_dir()
 
 
-def _converter(plugins: Plugins) -> ConverterSpec:
-    converters = plugins.all(ConverterSpec)
-    if not converters:
-        raise UsageError("No installed plugin brings a converter; install similubot-ffmpeg.")
-    if len(converters) > 1:
-        names = ", ".join(spec.name for spec in converters)
-        raise UsageError(f"Several converters are installed ({names}); disable all but one.")
-    return converters[0]
-
-
-def _check_output(output: Path | None, name: str | None) -> None:
+def _check_output(output: Path | None) -> None:
     """Refuse an output that exists, or that cannot be written, before any work is done."""
     place = output or Path()
     folder = place.parent
     try:
         folder = place if place.is_dir() else place.parent
-        target = place if folder is not place else place / name if name else None
         if not folder.is_dir():
             raise UsageError(
                 f"There is no folder {render.sanitize_line(str(folder))}; make it first."
             )
-        if target is not None and (target.exists() or target.is_symlink()):
-            shown = render.sanitize_line(str(target))
-            raise UsageError(f"{shown} exists already; name another file with --output.")
+        if folder is not place:
+            _check_free(place)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UsageError(write_error(folder, error).message) from error
+
+
+def _check_free(target: Path) -> None:
+    """Refuse a result's name that is taken."""
+    if target.exists() or target.is_symlink():
+        shown = render.sanitize_line(str(target))
+        raise UsageError(f"{shown} exists already; name another file with --output.")

@@ -121,6 +121,11 @@ class DownloaderSpec:
         check: What `similubot doctor` asks; None is nothing.
         operation: The name of its tracker, such as "Tube Download", so that sinks can show it as
             still to come; None where that is not known before it begins.
+        fallback: Which downloaders come first where several accept a source: 0 takes links of
+            certain hosts, 1 links of any host that look like what it fetches, 2 any link at all.
+            One that accepts a link of a host that cannot exist counts as 1 at least.
+        example: A link that it accepts, so that `similubot doctor` can find two downloaders that
+            accept the same; "" is none.
     """
 
     name: str
@@ -130,6 +135,38 @@ class DownloaderSpec:
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
     operation: str | None = None
+    fallback: int = 0
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """One format that a converter makes.
+
+    Attributes:
+        name: What ``--format`` takes, such as "mp3"; lower case. Several converters may make one.
+        suffix: The ending of its files, such as ".mp3"; "" when it depends on the source.
+        bitrates: The lowest and the highest bitrate, in kilobits per second; None when it takes
+            none, as a lossless format does.
+        copies: Whether the audio is copied as it is rather than encoded.
+        other_suffixes: Further endings that are right for such a file, such as ".oga" for ".opus".
+        summary: A few words for people, such as "MP3"; "" is its name.
+    """
+
+    name: str
+    suffix: str = ""
+    bitrates: tuple[int, int] | None = None
+    copies: bool = False
+    other_suffixes: tuple[str, ...] = ()
+    summary: str = ""
+
+    def allows(self, suffix: str) -> bool:
+        """Whether a file of this format may have this ending; True when the ending varies."""
+        return not self.suffix or suffix.lower() in (self.suffix, *self.other_suffixes)
+
+
+CONVERTER_OPTIONS = ("track", "clip", "keep_damaged")
+"""The fields of a `ConversionRequest` that a converter need not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +175,20 @@ class ConverterSpec:
 
     Attributes:
         name: Lower case, unique among all converters.
-        summary: One line for people, such as "AAC sound in an .m4a file".
+        summary: One line for people, such as "AAC audio in an .m4a file".
         factory: Makes one from the settings.
-        suffix: The ending of the files it makes, such as ".m4a"; "" when that varies.
-        bitrates: The lowest and the highest bitrate it takes, in kilobits per second; None when it
-            takes none.
+        suffix: The ending of the files it makes, such as ".m4a"; "" when that varies. Only for a
+            converter with a single format, which then is called like the converter.
+        bitrates: The lowest and the highest bitrate of that single format, in kilobits per second;
+            None when it takes none.
         settings: The dataclass of its table in similubot.toml; None is no settings.
         check: What `similubot doctor` asks; None is nothing.
         operation: The name of its tracker, such as "Audio Conversion", so that sinks can show it as
             still to come; None where that is not known before it begins.
+        formats: The formats that it makes, its default first. The converter finds the one that was
+            chosen in `ConversionRequest.format`. Empty: the single one described above.
+        options: Which of "track", "clip" and "keep_damaged" of a `ConversionRequest` it obeys; a
+            request for another is refused before any work.
     """
 
     name: str
@@ -157,6 +199,13 @@ class ConverterSpec:
     settings: type[SettingsTable] | None = None
     check: CheckFunction | None = None
     operation: str | None = None
+    formats: tuple[OutputFormat, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def output_formats(self) -> tuple[OutputFormat, ...]:
+        """The formats that it makes, its default first; never empty."""
+        return self.formats or (OutputFormat(self.name, self.suffix, self.bitrates),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,11 +351,13 @@ class Plugins:
                 return spec
         if (kind, name) in self.conflicts:
             raise UsageError(self.conflicts[kind, name])
+        from similubot_core.render import nearest, sanitize_line
+
         word = WORDS[kind]
-        names = ", ".join(spec.name for spec in self.all(kind))
+        names = [spec.name for spec in self.all(kind)]
+        there = f"Installed: {', '.join(names)}." if names else f"No {word} is installed."
         raise UsageError(
-            f"There is no {word} called {name!r}; "
-            + (f"there are: {names}." if names else f"no installed plugin brings any {word}.")
+            f"There is no {word} {sanitize_line(name, 60)!r}{nearest(name, names) or '.'} {there}"
         )
 
     def schemas(self) -> tuple[type[SettingsTable], ...]:

@@ -239,16 +239,16 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "no text": (["convert", "clip.bin", "--sink", "json=stderr"], 1, "clip.bin is no text."),
     "a link that nobody takes": (
         ["convert", f"https://host.example/x#{KEY}"], 2,
-        "No installed plugin takes the link https://host.example/x…. Install one that does, such "
+        "I can't download https://host.example/x…. No downloader is installed; install one, such "
         "as similubot-mega.",
     ),
     "a bitrate of 0": (
         ["convert", "clip.txt", "--bitrate", "0"], 2,
-        "The bitrate 0 is no bitrate; name 1 kb/s or more.",
+        "0 is not a bitrate; give 1 kb/s or more.",
     ),
     "a bitrate below 0": (
         ["convert", "clip.txt", "--bitrate=-5"], 2,
-        "The bitrate -5 is no bitrate; name 1 kb/s or more.",
+        "-5 is not a bitrate; give 1 kb/s or more.",
     ),
     "a bitrate of abc": (
         ["convert", "clip.txt", "--bitrate", "abc"], 2,
@@ -269,11 +269,11 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     ),
     "an unknown uploader": (
         ["convert", "clip.txt", "--to", "nowhere"], 2,
-        "There is no uploader called 'nowhere'; there are: folder, link.",
+        "There is no uploader 'nowhere'. Installed: folder, link.",
     ),
     "an unknown sink": (
         ["convert", "clip.txt", "--sink", "nowhere"], 2,
-        "There is no sink called 'nowhere'; there are: broken, json, lines, picky, silent.",
+        "There is no sink 'nowhere'. Installed: broken, json, lines, picky, silent.",
     ),
     "a sink's bad target": (
         ["convert", "clip.txt", "--sink", "lines=/dev/x"], 2,
@@ -292,7 +292,7 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     ),
     "an unknown command": (
         ["conevrt"], 2,
-        "There is no command called 'conevrt'; there are: bug, convert, doctor, ",
+        "There is no command 'conevrt'; did you mean 'convert'? Installed: bug, convert, doctor, ",
     ),
     "an option without its value": (
         ["convert", "clip.txt", "--config"], 2,
@@ -315,7 +315,7 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     ),
     "an unknown tracker": (
         ["watch", "--tracker", "nowhere", "--", "true"], 2,
-        "There is no tracker called 'nowhere'; there are: numbers, percent.",
+        "There is no tracker 'nowhere'. Installed: numbers, percent.",
     ),
     "a stage's bug": (
         ["convert", "bug.txt", "--sink", "json=stderr"], 1,

@@ -124,7 +124,10 @@ def test_a_fetched_name_that_is_taken_gets_a_number(here: Path) -> None:
     assert (here / "song.up").read_text() == "older"
 
 
-@pytest.mark.parametrize(("output", "written"), [("out.m4a", "out.m4a"), ("sub", "sub/clip.up")])
+@pytest.mark.parametrize(
+    ("output", "written"),
+    [("out.up", "out.up"), ("OUT.UP", "OUT.UP"), ("out", "out"), ("sub", "sub/clip.up")],
+)
 def test_the_output_is_a_file_or_a_folder(here: Path, output: str, written: str) -> None:
     (here / "sub").mkdir()
     assert run_job(plan("clip.txt", output=output)).result == written
@@ -135,7 +138,7 @@ def test_an_uploader_gets_the_result_and_no_file_is_left_here(here: Path) -> Non
     keep = Keep()
     to_keep = UploaderSpec("keep", "memory", lambda settings, target: keep, max_size=1000)
     job = plan("clip.txt", SHOUT, to_keep, to="keep", bitrate=128)
-    assert job.request == ConversionRequest(128, 1000)
+    assert job.request == ConversionRequest(128, 1000, format="shout")
     assert run_job(job).result == "keep://clip.up"
     assert keep.got == {"clip.up": "CLIP128"}
     assert names(here) == ["clip.txt"]
@@ -175,19 +178,19 @@ def test_a_name_that_is_too_long_for_a_file(here: Path) -> None:
 
 def test_links_that_nobody_takes_are_shown_without_their_key(here: Path) -> None:
     assert refused(f"https://host.example/file/x#{KEY}") == (
-        "No installed plugin takes the link https://host.example/file/x…. "
-        "Taken are: fetch:// links."
+        "I can't download https://host.example/file/x…. Supported: fetch:// links."
     )
     assert refused(f"https://host.example/file/x#{KEY}", SHOUT) == (
-        "No installed plugin takes the link https://host.example/file/x…. "
-        "Install one that does, such as similubot-mega."
+        "I can't download https://host.example/file/x…. "
+        "No downloader is installed; install one, such as similubot-mega."
     )
     assert refused(f"mega.nz/file/x#{KEY}") == "There is no file mega.nz/file/x…."
 
 
 def test_a_link_that_two_plugins_take(here: Path) -> None:
     assert refused("fetch://x", FETCH, replace(FETCH, name="fetch-too"), SHOUT) == (
-        "Several downloaders take this link: fetch and fetch-too; disable all but one."
+        "Several downloaders accept this link: fetch and fetch-too. Choose one with --from fetch, "
+        'or for always with prefer = ["fetch"] in the table [core] of similubot.toml.'
     )
 
 
@@ -204,29 +207,23 @@ def test_a_downloader_that_stumbles_over_a_source_stops_no_other(
 
 
 def test_bitrates_that_cannot_be(here: Path) -> None:
-    assert refused("clip.txt", bitrate=7) == "The bitrate 7 is not within 8 to 320 kb/s."
-    assert refused("clip.txt", bitrate=321) == "The bitrate 321 is not within 8 to 320 kb/s."
-    any_bitrate = replace(SHOUT, bitrates=None)
+    outside = "The format shout takes 8 to 320 kb/s; {} is outside of that."
+    assert refused("clip.txt", bitrate=7) == outside.format(7)
+    assert refused("clip.txt", bitrate=321) == outside.format(321)
+    lossless = replace(SHOUT, bitrates=None)
     for bitrate in (0, -5):
-        for converter in (SHOUT, any_bitrate):
+        for converter in (SHOUT, lossless):
             assert refused("clip.txt", converter, bitrate=bitrate) == (
-                f"The bitrate {bitrate} is no bitrate; name 1 kb/s or more."
+                f"{bitrate} is not a bitrate; give 1 kb/s or more."
             )
-    assert plan("clip.txt", any_bitrate, bitrate=100_000).request.bitrate == 100_000
-
-
-def test_converters_there_are_none_or_too_many_of(here: Path) -> None:
-    assert refused("clip.txt", FETCH) == (
-        "No installed plugin brings a converter; install similubot-ffmpeg."
-    )
-    assert refused("clip.txt", SHOUT, replace(SHOUT, name="other")) == (
-        "Several converters are installed (other, shout); disable all but one."
+    assert refused("clip.txt", lossless, bitrate=128) == (
+        "The format shout has no bitrate to choose; leave out --bitrate."
     )
 
 
 def test_uploaders_that_there_are_not(here: Path) -> None:
     assert refused("clip.txt", to="nowhere") == (
-        "There is no uploader called 'nowhere'; there are: folder."
+        "There is no uploader 'nowhere'. Installed: folder."
     )
     assert "choose one" in refused("clip.txt", to="folder=.", output="x")
     assert refused("clip.txt", to="folder") == "Name the folder: --to folder=DIR."

@@ -438,9 +438,7 @@ def test_a_plugin_that_failed_half_way_offers_nothing(place: Place, points: Poin
     place.distribution("half", source)
     plugins = load_plugins(entry_points=points())
     assert plugins.records[1].status == "broken"
-    with pytest.raises(
-        UsageError, match=r"^There is no command called 'half'; there are: convert,"
-    ):
+    with pytest.raises(UsageError, match=r"^There is no command 'half'\. Installed: convert,"):
         plugins.get(CommandSpec, "half")
 
 
@@ -471,9 +469,7 @@ def test_strict_is_an_error_that_a_program_can_catch(
 
 def test_what_is_missing_is_told_with_what_there_is() -> None:
     plugins = load_plugins(entry_points=())
-    with pytest.raises(
-        UsageError, match=r"^There is no sink called 'x'; there are: json, lines\.$"
-    ):
+    with pytest.raises(UsageError, match=r"^There is no sink 'x'\. Installed: json, lines\.$"):
         plugins.get(SinkSpec, "x")
 
 

@@ -286,7 +286,7 @@ def test_two_trackers_for_one_program_are_both_named_and_neither_wins() -> None:
 
 
 def test_a_tracker_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
-    with pytest.raises(UsageError, match="there are: a, percent"):
+    with pytest.raises(UsageError, match="Installed: a, percent"):
         choose_tracker(context(spec("a", "tool")), "c", "tool")
 
 

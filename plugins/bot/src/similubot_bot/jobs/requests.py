@@ -20,7 +20,8 @@ from similubot_core import (
     render,
 )
 from similubot_core.jobs.pipeline import Job
-from similubot_core.plugins.planning import accepts, plan_job
+from similubot_core.plugins.choice import accepts
+from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import Plugins
 
 
@@ -46,8 +47,15 @@ def accepted(plugins: Plugins, source: str) -> bool:
 
 def vocabulary(plugins: Plugins, targets: Sequence[str]) -> Vocabulary:
     """What can be meant by a request here."""
-    converters = plugins.all(ConverterSpec)
-    bitrates = converters[0].bitrates if converters else None
+    ranges = [
+        output_format.bitrates
+        for spec in plugins.all(ConverterSpec)
+        for output_format in spec.output_formats
+        if output_format.bitrates is not None
+    ]
+    bitrates = None
+    if ranges:
+        bitrates = min(low for low, _ in ranges), max(high for _, high in ranges)
     return Vocabulary(lambda link: accepted(plugins, link), targets, (), bitrates)
 
 
@@ -156,7 +164,9 @@ def operations_of(plugins: Plugins, request: JobRequest) -> tuple[str, ...]:
         downloads = [
             spec.operation for spec in plugins.all(DownloaderSpec) if accepts(spec, request.source)
         ]
-    conversions = [spec.operation for spec in plugins.all(ConverterSpec)]
+    conversions = [
+        spec.operation for spec in plugins.all(ConverterSpec) if spec.operation is not None
+    ]
     target = request.to.partition("=")[0]
     uploads = [spec.operation for spec in plugins.all(UploaderSpec) if spec.name == target]
     names = (*downloads[:1], *conversions[:1], *uploads[:1])
