@@ -78,7 +78,7 @@ def test_json_lines_carry_the_progress_and_end_on_the_result(folder: Path) -> No
     assert progress[-1]["percentage"] == 100.0
     assert set(progress[0]) == {
         "event", "operation", "status", "percentage", "current_size", "total_size", "speed", "eta",
-        "message", "details", "timestamp",
+        "message", "details", "timestamp", "id", "parent", "unit",
     }  # fmt: skip
     assert last["event"] == "result"
     assert last["result"] == "clip.m4a"
@@ -127,7 +127,7 @@ BAD = {
     "a link that no plugin takes": (
         ["https://example.org/x?token=s3cret"],
         2,
-        "No installed plugin",
+        "I can't download https://example.org/x…",
     ),
     "a name that is not UTF-8": (["a\udcffb"], 2, "no file"),
     "a bitrate of 0": (["clip.mp4", "--bitrate", "0"], 2, "bitrate"),
