@@ -4,7 +4,14 @@ import argparse
 import platform
 
 from similubot_core.errors import SimilubotError
-from similubot_core.plugins.specs import Check, CommandContext, TrackerSpec
+from similubot_core.plugins.choice import CoreSettings, undecided
+from similubot_core.plugins.specs import (
+    Check,
+    CommandContext,
+    ConverterSpec,
+    DownloaderSpec,
+    TrackerSpec,
+)
 from similubot_core.render import sanitize_line
 
 
@@ -13,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, context: CommandContext) -> int:
-    """Print the checks of the core and of every plugin; 1 when something is lacking."""
+    """Print the checks of the core and of every plugin; 1 when one of them fails."""
     checks = [Check("Python", True, f"{platform.python_version()} ({platform.system()})")]
     for record in context.plugins.records:
         if record.status not in ("ok", "disabled"):
@@ -34,14 +41,32 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     return 0 if all(check.ok for check in checks) else 1
 
 
+def choice_checks(context: CommandContext) -> list[Check]:
+    """What nothing decides among the installed stages, and what ``[core] prefer`` names in vain."""
+    prefer = context.settings.table(CoreSettings).prefer
+    checks = []
+    for sentence in undecided(context.plugins, prefer):
+        what, _, cure = sentence.partition(" Choose one ")
+        checks.append(Check("choice", False, what, cure and f"Choose one {cure}"))
+    stages = {
+        spec.name for kind in (DownloaderSpec, ConverterSpec) for spec in context.plugins.all(kind)
+    }
+    for name in prefer:
+        if name not in stages:
+            detail = f"[core] prefer names {name!r}, and no downloader or converter is called so"
+            checks.append(Check("choice", False, detail, "Correct the name, or remove it."))
+    return checks
+
+
 def plugin_checks(context: CommandContext) -> list[Check]:
-    """What the descriptors' check functions say; one that several share is asked once."""
+    """What nothing decides among the stages, and what the descriptors' check functions say; one
+    that several share is asked once."""
     functions = dict.fromkeys(
         (spec.check, spec.name)
         for spec in context.plugins.specs
         if not isinstance(spec, TrackerSpec) and spec.check is not None
     )
-    checks: list[Check] = []
+    checks = choice_checks(context)
     asked = set()
     for function, name in functions:
         if function in asked or function is None:

@@ -4,7 +4,14 @@ import argparse
 import json
 from dataclasses import asdict
 
-from similubot_core.plugins.specs import WORDS, AnySpec, CommandContext, PluginRecord
+from similubot_core.plugins.choice import CoreSettings, undecided
+from similubot_core.plugins.specs import (
+    WORDS,
+    AnySpec,
+    CommandContext,
+    ConverterSpec,
+    PluginRecord,
+)
 from similubot_core.render import sanitize_line
 
 WHAT_TO_INSTALL = (
@@ -29,6 +36,8 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     else:
         print("\n".join(_table(records)))  # noqa: T201
         print("\n" + "\n".join(_offers(context.plugins.specs)))  # noqa: T201
+        for sentence in undecided(context.plugins, context.settings.table(CoreSettings).prefer):
+            print(f"undecided: {sanitize_line(sentence, 500)}")  # noqa: T201
     return 0
 
 
@@ -53,4 +62,7 @@ def _offers(specs: tuple[AnySpec, ...]) -> list[str]:
         names = sorted(spec.name for spec in specs if isinstance(spec, kind))
         if names:
             lines.append(f"{word}s: {', '.join(names)}")
+        if kind is ConverterSpec:
+            formats = [f for spec in specs if isinstance(spec, kind) for f in spec.output_formats]
+            lines.append(f"formats: {', '.join(sorted({f.name for f in formats}))}")
     return lines

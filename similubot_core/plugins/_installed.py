@@ -123,6 +123,9 @@ def _ask_the_library(group: str) -> Iterator[EntryPoint]:
             points = tuple(distribution.entry_points.select(group=group))
         with contextlib.suppress(Exception):
             name = distribution.name or ""
+            folder = getattr(distribution, "_path", None)  # none for a finder of its own
+            if folder is not None and not _can_be_a_name(str(folder.name)):
+                continue
         if name not in seen:
             yield from points
         if name:
@@ -148,7 +151,7 @@ def _scan(group: str) -> Iterator[InstalledEntryPoint]:
         except OSError:
             continue  # not there, not a folder, or not to be read: nothing is installed in it
         for name in names:
-            if not name.endswith(_INFO_FOLDERS):
+            if not name.endswith(_INFO_FOLDERS) or not _can_be_a_name(name):
                 continue
             known_as = re.sub(r"[-_.]+", "-", name.rpartition(".")[0].partition("-")[0]).lower()
             if known_as in seen:
@@ -157,6 +160,13 @@ def _scan(group: str) -> Iterator[InstalledEntryPoint]:
             folder = os.path.join(path, name)  # noqa: PTH118
             for key, value in _section(os.path.join(folder, "entry_points.txt"), group):  # noqa: PTH118
                 yield InstalledEntryPoint(key, value, InstalledDistribution(folder))
+
+
+def _can_be_a_name(folder: str) -> bool:
+    """Whether a folder is a distribution's; pip renames what it removes, and leaves it behind when
+    it is interrupted: ``~imilubot_mega-0.1.0.dist-info``. pip itself ignores those.
+    """
+    return folder[:1].isascii() and folder[:1].isalnum()
 
 
 def _section(file: str, group: str) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,7 @@ LINK = "https://mega.nz/file/abcdefgh#" + "k" * 43
         ("!convert https://example.org/a.mp4", "from example.org. Supported: public links"),
         ("!convert /etc/passwd", "Give a link, attach a file"),
         ("!convert file:///etc/passwd", "Give a link, attach a file"),
-        (f"!convert {LINK} 9999", "9999 is not within 32 to 512 kb/s"),
+        (f"!convert {LINK} 9999", "takes 32 to 512 kb/s; 9999 is outside"),
         (f"!convert {LINK} -5", "A bitrate is 1 kb/s or more"),
         (f"!convert {LINK} 128 to nowhere", "can't upload to 'nowhere'. Choose one of catbox, l"),
         (f"!convert {LINK} 128 litterbix", "Did you mean litterbox?"),

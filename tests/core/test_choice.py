@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from similubot_core import (
+    CommandContext,
     ConversionRequest,
     ConverterSpec,
     DownloaderSpec,
@@ -13,6 +14,7 @@ from similubot_core import (
     Settings,
     UsageError,
 )
+from similubot_core.cli.doctor import plugin_checks
 from similubot_core.plugins.choice import choose_downloader, choose_format, undecided
 from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import AnySpec, Plugins
@@ -144,6 +146,14 @@ def test_what_nothing_decides_is_listed_once_each() -> None:
     assert "links such as https://mega.nz/file/x#y: mega and other-mega" in told[0]
     assert "Several converters make opus: many and opus." in told[1]
     assert undecided(Plugins(specs=specs), prefer=("opus", "mega")) == []
+
+
+def test_doctor_says_how_to_decide_and_what_is_preferred_in_vain() -> None:
+    settings = Settings(environ={"SIMILUBOT_CORE_PREFER": "vorbsi"})
+    first, second = plugin_checks(CommandContext(Plugins(specs=(OPUS, MANY)), settings))
+    assert (first.ok, first.detail) == (False, "Several converters make opus: many and opus.")
+    assert first.cure.startswith("Choose one with prefer = ")
+    assert "'vorbsi'" in second.detail
 
 
 # -- what a request may hold -------------------------------------------------------------------

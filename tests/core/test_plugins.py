@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -507,3 +508,20 @@ def test_where_the_standard_library_is_asked_a_broken_distribution_hides_no_othe
     monkeypatch.setattr(installed, "_somewhere_else", lambda: True)
     names = {point.name for point in installed.find_entry_points("similubot")}
     assert {"good", "zz-last", "no-metadata", "bad-metadata"} <= names
+
+
+@pytest.mark.parametrize("left", ["~ood-0.9.dist-info", "~~od-0.9.dist-info", "-ood-0.9.dist-info"])
+@pytest.mark.parametrize("by_the_library", [False, True])
+def test_what_an_interrupted_pip_left_behind_is_no_plugin(
+    place: Place, monkeypatch: pytest.MonkeyPatch, left: str, by_the_library: bool
+) -> None:
+    place.distribution("good", with_hook("return [command('good')]"))
+    (good,) = place.folder.glob("good-*.dist-info")
+    shutil.copytree(good, place.folder / left)
+    metadata = (good / "METADATA").read_text().replace("Version: 1.0", "Version: 0.9")
+    (place.folder / left / "METADATA").write_text(metadata)
+    monkeypatch.setattr(sys, "path", [str(place.folder), *sys.path])
+    monkeypatch.setattr(installed, "_somewhere_else", lambda: by_the_library)
+    (point,) = [p for p in installed.find_entry_points("similubot") if p.name == "good"]
+    assert point.dist is not None
+    assert point.dist.metadata["Version"] == "1.0"
