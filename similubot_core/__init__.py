@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from similubot_core.cancel import CancelToken
     from similubot_core.errors import (
         Cancelled,
+        DamagedError,
         PluginError,
         SettingsError,
         SimilubotError,
@@ -57,6 +58,7 @@ __all__ = [
     "Converter",
     "ConverterSpec",
     "CountingTracker",
+    "DamagedError",
     "Downloader",
     "DownloaderSpec",
     "ExtensionSpec",
@@ -100,6 +102,7 @@ __getattr__ = lazy_names(
         "TrackerSpec": "plugins.specs",
         "UploaderSpec": "plugins.specs",
         "Cancelled": "errors",
+        "DamagedError": "errors",
         "PluginError": "errors",
         "SettingsError": "errors",
         "SimilubotError": "errors",

@@ -20,6 +20,13 @@ class StageError(SimilubotError):
     """A stage could not do its operation."""
 
 
+class DamagedError(StageError):
+    """The source is damaged: only a part of it could be converted.
+
+    Asking again with `ConversionRequest.keep_damaged` keeps that part.
+    """
+
+
 class Cancelled(SimilubotError):  # noqa: N818  (the word for it, as in asyncio.CancelledError)
     """The job's cancel token was set."""
 

@@ -88,7 +88,7 @@ class ConversionRequest:
         clip: The part to take, as seconds from the beginning: where it starts, and where it ends or
             None for the end of the source. None is the whole.
         keep_damaged: Whether what can be read of a damaged source is wanted as a result, rather
-            than an error.
+            than a `DamagedError`.
     """
 
     bitrate: int | None = None

@@ -14,7 +14,7 @@ from similubot_core import CancelToken, ConversionRequest, StageContext, StageEr
 from similubot_core.process import Access
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
 from similubot_ffmpeg.faults import cannot_read, failed
-from similubot_ffmpeg.runs import Damage, FFmpeg, Run
+from similubot_ffmpeg.runs import Counts, FFmpeg, Run
 from similubot_loopback.media import make_sound, run_ffmpeg
 
 Shapes = Callable[[str], Path]
@@ -70,7 +70,7 @@ def test_a_cut_file_whose_whole_length_nobody_knows_says_where_it_ends(
 ) -> None:
     error = refused(converter, cut(shapes(shape), tmp_path))
     assert "is damaged: it is cut off at its end, and only its first " in error
-    assert error.endswith("could be converted. Get the whole file.")
+    assert error.endswith("Get the whole file, or keep what there is of it (--keep-damaged).")
 
 
 def test_a_cut_file_with_its_index_at_the_end_says_that_it_is_missing(
@@ -143,7 +143,7 @@ def test_no_sound_track(converter: AudioConverter, maker: Path, tmp_path: Path) 
     source = tmp_path / "silent film.mp4"
     run_ffmpeg(maker, "-f", "lavfi", "-i", "testsrc2=d=1", "-c:v", "mpeg4", str(source))
     assert refused(converter, source) == (
-        "silent film.mp4 has no sound track, so there is nothing to convert."
+        "silent film.mp4 has no audio track, so there is nothing to convert."
     )
 
 
@@ -153,20 +153,20 @@ def test_random_bytes_are_no_media(name: str, converter: AudioConverter, tmp_pat
     source.write_bytes(bytes(i * i * 31 % 251 for i in range(50_000)))
     error = refused(converter, source)
     assert error.startswith(name)
-    assert "is not a sound or video file" in error or "holds no sound" in error
+    assert "is not an audio or video file" in error or "holds no audio" in error
 
 
 def test_a_text_file_is_no_media(converter: AudioConverter, tmp_path: Path) -> None:
     source = tmp_path / "notes.txt"
     source.write_text("a line of text\n" * 500)
-    assert "is not a sound or video file" in refused(converter, source)
+    assert "is not an audio or video file" in refused(converter, source)
 
 
 def test_a_picture_is_no_media(converter: AudioConverter, maker: Path, tmp_path: Path) -> None:
     for name in ("picture.png", "picture.jpg"):
         source = tmp_path / name
         run_ffmpeg(maker, "-f", "lavfi", "-i", "testsrc2", "-frames:v", "1", str(source))
-        assert "is not a sound or video file" in refused(converter, source)
+        assert "is not an audio or video file" in refused(converter, source)
 
 
 def test_a_sound_file_without_any_sound_is_refused(
@@ -181,7 +181,7 @@ def test_a_sound_file_without_any_sound_is_refused(
         + b"data"
         + bytes(4)
     )
-    assert "holds no sound that can be converted" in refused(converter, source)
+    assert "holds no audio that can be decoded" in refused(converter, source)
 
 
 def test_what_is_no_regular_file_is_refused_at_once(newest: AudioConverter, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_an_encoder_that_is_missing_is_told(ffmpeg: Path, shapes: Shapes, tmp_pa
 
 
 def test_a_crash_of_ffmpeg_is_told(ffmpeg: Path) -> None:
-    run = Run(-11, None, (), Damage())
+    run = Run(-11, None, (), Counts())
     assert "FFmpeg crashed on x.ts (signal 11)" in cannot_read("x.ts", run).message
     assert "FFmpeg crashed on x.ts (signal 11)" in failed("x.ts", run).message
 

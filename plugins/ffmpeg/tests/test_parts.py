@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_ffmpeg import AudioConverter, FFmpegSettings, parts
+from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.parts import PRE_ROLL, SHORTEST_PART, cut, how_many
-from similubot_ffmpeg.probe import AudioTrack
 from similubot_loopback.media import make_cover, make_sound, run_ffmpeg
 from similubot_testkit.rules import assert_progress_keeps_the_rules
 
@@ -148,7 +148,7 @@ def test_joins_are_within_1_db_with_every_version(
     check_parts(ffmpeg, maker, source, 3, tmp_path)
 
 
-def test_sound_that_ends_within_the_first_part_is_converted_whole(
+def test_audio_that_ends_within_the_first_part_is_converted_whole(
     maker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Callable[[Path], float]
 ) -> None:
     video = tmp_path / "mostly silent.mp4"
@@ -163,10 +163,9 @@ def test_sound_that_ends_within_the_first_part_is_converted_whole(
     assert decoded(path) == pytest.approx(20.0, abs=0.1)
 
 
-def test_sound_of_which_the_parts_lack_something_is_encoded_in_one_piece(
-    maker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_gap_in_the_time_stamps_costs_no_audio(
+    maker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Callable[[Path], float]
 ) -> None:
-    # A minute is missing from the time stamps in the middle; counting samples does not see it.
     gap = tmp_path / "gap.mka"
     run_ffmpeg(
         maker,
@@ -174,6 +173,23 @@ def test_sound_of_which_the_parts_lack_something_is_encoded_in_one_piece(
         *("-c:a", "flac", str(gap)),
     )
     monkeypatch.setattr(parts, "SHORTEST_PART", 1000)
-    _, seen = in_parts(maker, 2, gap, tmp_path)
+    path, seen = in_parts(maker, 2, gap, tmp_path)
+    assert any("in 2 parts" in info.message for info in seen)
+    assert decoded(path) == pytest.approx(80.0, abs=0.1)
+
+
+def test_audio_whose_rate_changes_is_encoded_in_one_piece(
+    maker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Callable[[Path], float]
+) -> None:
+    source = tmp_path / "changing.mp3"
+    with source.open("wb") as joined:
+        for rate in (44_100, 48_000):
+            piece = tmp_path / f"{rate}.mp3"
+            options = ("-ac", "2", "-ar", str(rate), "-write_xing", "0", "-id3v2_version", "0")
+            run_ffmpeg(maker, "-f", "lavfi", "-i", "sine=d=40", *options, str(piece))
+            joined.write(piece.read_bytes())
+    monkeypatch.setattr(parts, "SHORTEST_PART", 1000)
+    path, seen = in_parts(maker, 2, source, tmp_path)
     messages = list(dict.fromkeys(info.message for info in seen))
     assert messages[-3:-1] == ["Encoding at 128 kb/s in 2 parts", "Encoding at 128 kb/s"]
+    assert decoded(path) == pytest.approx(80.0, abs=0.2)

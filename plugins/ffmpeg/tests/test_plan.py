@@ -5,15 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from similubot_core import ConversionRequest, StageError
+from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.plan import Plan, check_request, choose, estimated_size, highest_bitrate
-from similubot_ffmpeg.probe import AudioTrack, MediaInfo
 
 MINUTE = 60.0
 
 
-def media(codec: str, bitrate: int | None, sample_rate: int | None = 44_100) -> MediaInfo:
-    track = AudioTrack(codec, sample_rate, "stereo", bitrate)
-    return MediaInfo("mov", 1_000_000, MINUTE, 0.0, False, track, has_video=False, cover=None)
+def media(codec: str, bitrate: int | None, sample_rate: int | None = 44_100) -> AudioTrack:
+    return AudioTrack(codec, sample_rate, "stereo", bitrate)
 
 
 def chosen(
@@ -111,7 +110,7 @@ def test_cover_art_takes_its_part_of_the_size() -> None:
 
 def test_a_size_too_small_for_the_lowest_bitrate_says_so_before_anything_is_done() -> None:
     with pytest.raises(
-        StageError, match=r"1m 0s of sound cannot .* 97\.7 KB.* 32 kb/s.* 263\.8 KB"
+        StageError, match=r"1m 0s of audio cannot .* 97\.7 KB.* 32 kb/s.* 263\.8 KB"
     ):
         chosen("flac", 900, max_size=100_000)
 

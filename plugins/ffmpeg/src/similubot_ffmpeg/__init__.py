@@ -8,7 +8,7 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_ffmpeg.converter import AudioConverter
-    from similubot_ffmpeg.probe import MediaInfo
+    from similubot_ffmpeg.media import MediaInfo
     from similubot_ffmpeg.settings import FFmpegSettings
     from similubot_ffmpeg.tracker import FFmpegProgressTracker
 
@@ -21,7 +21,7 @@ __getattr__ = lazy_names(
         "AudioConverter": "converter",
         "FFmpegProgressTracker": "tracker",
         "FFmpegSettings": "settings",
-        "MediaInfo": "probe",
+        "MediaInfo": "media",
     },
 )
 
@@ -60,12 +60,13 @@ def similubot_stages() -> list[ConverterSpec]:
     return [
         ConverterSpec(
             name="aac",
-            summary="AAC sound in an .m4a file, by FFmpeg",
+            summary="AAC audio in an .m4a file, by FFmpeg",
             factory=_converter,
             bitrates=(LOWEST_BITRATE, HIGHEST_BITRATE),
             suffix=".m4a",
             settings=FFmpegSettings,
             check=_check,
             operation="Audio Conversion",
+            options=("track", "keep_damaged"),
         )
     ]

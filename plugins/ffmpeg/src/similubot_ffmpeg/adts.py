@@ -38,3 +38,22 @@ def copy_frames(source: BinaryIO, target: BinaryIO, skip: int, count: int | None
         target.write(rest)
         copied += 1
     return copied
+
+
+def are_of_one_kind(source: BinaryIO) -> bool:
+    """Whether all frames have one profile, one sample rate and one layout of channels.
+
+    A file with one description for all of them plays what changes on the way at a wrong speed.
+    """
+    first = None
+    while header := source.read(_HEADER):
+        # 12 bits of ones and two of zeros, the version between them; 13 bits of length.
+        if len(header) < _HEADER or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+            return False
+        kind = header[2] & 0xFD, header[3] & 0xC0
+        first = first or kind
+        length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+        if kind != first or length < _HEADER:
+            return False
+        source.seek(length - _HEADER, 1)
+    return first is not None

@@ -1,7 +1,10 @@
 """FFmpeg's arguments, as lists of words: no shell ever sees them."""
 
-import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from similubot_ffmpeg.media import AudioTrack
 
 # The containers that are read: none of them makes FFmpeg open another file or address. Left out on
 # purpose are playlists and scripts (hls, dash, concat, sdp, imf, sbg, avisynth…), demuxers that
@@ -88,76 +91,147 @@ MOST_COVER_PIXELS = 40_000_000
 """A cover of this size takes 160 MB to decode, once."""
 
 
-def source(file: Path) -> list[str]:
+# What every decoder of AAC plays; others are made these: one without any layout (Speex, TTA) is
+# taken as what its count suggests, and 2.1 becomes 5.1.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
+_LAYOUTS = "mono|stereo|3.0|4.0|5.0|5.1|7.1"
+MOST_UNNAMED_CHANNELS = 8
+"""More channels than this have no usual order, so they are mixed into one."""
+
+
+def source(file: Path, begin: float | None = None, seconds: float | None = None) -> list[str]:
     """An untrusted input: only this one file is opened, only as a container of `FORMATS`, and only
     decoders of audio read it.
 
     ``file:`` keeps a colon, a leading dash or ``subfile:`` in a name from meaning anything.
+
+    Args:
+        file: The file.
+        begin: Seconds that are skipped; None is from the beginning.
+        seconds: How many are read at most; None is all.
     """
     return [
+        *(() if begin is None else ("-ss", f"{begin:.6f}")),
+        *(() if seconds is None else ("-t", f"{seconds:.6f}")),
         *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
         *("-codec_whitelist", AUDIO_DECODERS),
         *("-i", f"file:{file.absolute()}"),
     ]
 
 
-def probe(file: Path) -> list[str]:
-    """Print what is in the file. FFmpeg exits with 1 then, since no output is named."""
-    return source(file)
+def probe(file: Path, secret: str, tracks: str) -> list[str]:
+    """Print what is in the file, and what its audio tracks are as an output called `secret`; and
+    the tags of the tracks, escaped, on stdout. FFmpeg exits with an error when there are none.
+
+    Args:
+        file: The file.
+        secret: What the output is called.
+        tracks: Which tracks: "a" is all of audio, "a:0" the first.
+    """
+    copied = ("-map", f"0:{tracks}?", "-map_chapters", "-1", "-c", "copy", "-t", "0")
+    return [
+        *source(file),
+        *(*copied, "-map_metadata", "-1", "-f", "null", secret),
+        *(*copied, "-map_metadata:g", "-1", "-f", "ffmetadata", "pipe:1"),
+    ]
 
 
 def measure(file: Path, stream: str) -> list[str]:
     """Read a stream to its end without decoding it; the last ``out_time`` is its length."""
-    # Unlike "null", this muxer asks for no width and height, which a video lacks undecoded.
-    output = ("-f", "image2pipe", f"file:{os.devnull}")
-    return [*source(file), "-map", f"0:{stream}", "-c", "copy", *output]
+    return [*source(file), "-map", f"0:{stream}", "-c", "copy", "-f", "null", "-"]
 
 
-def convert(file: Path, bitrate: int | None, output: Path, *, final: bool) -> list[str]:
-    """The first sound track of `file`, its tags and chapters, as AAC in an MPEG-4 file.
+def convert(
+    file: Path,
+    container: str,
+    track: AudioTrack,
+    bitrate: int | None,
+    output: Path,
+    *,
+    final: bool,
+) -> list[str]:
+    """A track of `file`, its tags and chapters, as AAC in an MPEG-4 file.
 
     Args:
         file: The source.
+        container: FFmpeg's name of its container.
+        track: What is converted.
         bitrate: Kilobits per second; None copies the track, which is AAC already.
         output: What is written.
         final: Whether this is the last pass, which moves the index to the front.
     """
     return [
         *source(file),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn"),
-        *_tags("0"),
-        *_codec(bitrate),
+        *("-map", f"0:a:{track.number}", "-vn", "-sn", "-dn"),
+        *_tags("0", container, track),
+        *(_codec(bitrate) if bitrate is None else (*_codec(bitrate), "-af", _channels(track))),
         *_index(final=final),
         *("-f", "ipod", f"file:{output.absolute()}"),
     ]
 
 
-def encode_part(file: Path, bitrate: int, cut: str, output: Path) -> list[str]:
-    """A part of the first sound track of `file`, cut by the filter `cut`, as bare AAC frames."""
+def copy_frames(file: Path, track: AudioTrack, output: Path) -> list[str]:
+    """A track of AAC as bare frames in ADTS, as they are."""
     return [
         *source(file),
-        *("-map", "0:a:0", "-vn", "-sn", "-dn", "-af", cut),
+        *("-map", f"0:a:{track.number}", "-c", "copy", "-f", "adts", f"file:{output.absolute()}"),
+    ]
+
+
+def decode_pieces(file: Path, pieces: Sequence[tuple[float, float]]) -> list[str]:
+    """Decode parts of a result of ours, given as begin and seconds, and throw them away."""
+    inputs = [source(file, begin, seconds) for begin, seconds in pieces]
+    outputs = [("-map", f"{number}:a:0", "-f", "null", "-") for number in range(len(pieces))]
+    return [word for words in (*inputs, *outputs) for word in words]
+
+
+def decode(file: Path, track: AudioTrack, rate: int) -> list[str]:
+    """Decode a whole track, bring it to one sample rate, and throw it away."""
+    return [
+        *source(file),
+        *("-map", f"0:a:{track.number}", "-ar", str(rate), "-c:a", "pcm_s16le", "-f", "null", "-"),
+    ]
+
+
+def encode_part(file: Path, track: AudioTrack, bitrate: int, cut: str, output: Path) -> list[str]:
+    """A part of a track, cut by the filter `cut`, as bare AAC frames."""
+    return [
+        *source(file),
+        *("-map", f"0:a:{track.number}", "-vn", "-sn", "-dn"),
+        *("-af", f"{cut},{_channels(track)}"),
         *_codec(bitrate),
         *("-f", "adts", f"file:{output.absolute()}"),
     ]
 
 
-def wrap(frames: Path, sample_rate: int, file: Path, output: Path, *, final: bool) -> list[str]:
+def wrap(
+    frames: Path,
+    delay: float,
+    file: Path,
+    container: str,
+    track: AudioTrack,
+    output: Path,
+    *,
+    final: bool,
+) -> list[str]:
     """Bare AAC frames as an MPEG-4 file with the tags and chapters of `file`.
 
     Args:
-        frames: What FFmpeg's encoder wrote in ADTS, whose first frame is the encoder's delay.
-        sample_rate: Hertz of the frames.
+        frames: AAC in ADTS.
+        delay: Seconds at its begin that are not to be played: the encoder's delay.
         file: The source.
+        container: FFmpeg's name of its container.
+        track: The track that they were made of.
         output: What is written.
         final: Whether this is the last pass, which moves the index to the front.
     """
     return [
         # ADTS has no place for the delay: beginning before 0, it is cut by the MPEG-4 file's edit
         # list, as in a file that is encoded in one piece.
-        *("-itsoffset", f"{-1024 / sample_rate:.9f}", "-f", "aac"),
+        *("-itsoffset", f"{-delay:.9f}", "-f", "aac"),
         *("-i", f"file:{frames.absolute()}", *source(file)),
-        *("-map", "0:a:0", "-c", "copy", "-copypriorss", "1", *_tags("1"), "-map_chapters", "1"),
+        *("-map", "0:a:0", "-c", "copy", "-copypriorss", "1"),
+        *(*_tags("1", container, track), "-map_chapters", "1"),
         *_index(final=final),
         *("-f", "ipod", f"file:{output.absolute()}"),
     ]
@@ -194,9 +268,24 @@ def extract_cover(file: Path, stream: int, output: Path) -> list[str]:
     ]
 
 
-def _tags(source: str) -> tuple[str, ...]:
-    # Ogg and Opus keep their tags with the stream; the container's own win where both are there.
-    return "-map_metadata", source, "-map_metadata", f"{source}:s:a:0"
+def _channels(track: AudioTrack) -> str:
+    """The filter that gives the encoder channels that it takes."""
+    count = track.unnamed_channels
+    if count is None or count <= MOST_UNNAMED_CHANNELS:
+        return f"aformat=channel_layouts={_LAYOUTS}"
+    return "pan=mono|c0<" + "+".join(f"c{number}" for number in range(count))
+
+
+def _tags(source: str, container: str, track: AudioTrack) -> list[str]:
+    """The file's tags, and the track's language.
+
+    Elsewhere than in Ogg, which keeps a file's tags with its stream, a track's tags are its own:
+    its title may be "Commentary".
+    """
+    own = ["-map_metadata", f"{source}:s:a:{track.number}"] if container == "ogg" else []
+    known = _LANGUAGE.fullmatch(track.language)
+    language = ["-metadata:s:a:0", f"language={track.language}"] if known else []
+    return ["-map_metadata", source, *own, *language]
 
 
 def _index(*, final: bool) -> tuple[str, ...]:

@@ -1,29 +1,52 @@
 """One conversion, from reading the source to a result that was checked, inside a work folder."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from similubot_core import CancelToken, ConversionRequest, StageError
 from similubot_core.render import duration, size
-from similubot_ffmpeg import arguments
-from similubot_ffmpeg.faults import broken_result, damaged, disk_is_full, failed, no_sound
-from similubot_ffmpeg.mp4 import read_sound
-from similubot_ffmpeg.ogg import ogg_is_cut
+from similubot_ffmpeg import arguments, faults
+from similubot_ffmpeg.adts import FRAME_SAMPLES, are_of_one_kind
+from similubot_ffmpeg.media import AudioTrack, MediaInfo
+from similubot_ffmpeg.mp4 import Mp4Track, read_source_tracks, read_tracks
 from similubot_ffmpeg.parts import cut, encode_parts, how_many
 from similubot_ffmpeg.plan import Plan, choose
-from similubot_ffmpeg.probe import MediaInfo, measure, probe
+from similubot_ffmpeg.probe import measure, probe
 from similubot_ffmpeg.runs import FFmpeg, Run, too_long
+from similubot_ffmpeg.source_end import source_end
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
-from similubot_ffmpeg.wav import wav_seconds
+from similubot_ffmpeg.tracks import candidates
+from similubot_ffmpeg.verdict import Evidence, decide
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 4
+PIECE_SECONDS = 2.0
+"""How much of a copy's begin, middle and end is decoded: 6 s take a thousandth of what encoding an
+hour takes, and 0.01 s besides FFmpeg's start."""
+
+_ADTS_CONTAINERS = ("aac", "mpegts")
+"""Their AAC says anew in each frame what it is; an MPEG-4 file says so once for all frames."""
 
 
 class _CannotCopyError(Exception):
     """The track cannot lie in an MPEG-4 file as it is."""
+
+
+class _NotDecodableError(Exception):
+    """Nothing of a track could be decoded; another one may do."""
+
+    def __init__(self, error: StageError) -> None:
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A result that is not checked yet: its file, and the run that wrote the audio."""
+
+    file: Path
+    run: Run
 
 
 @dataclass(slots=True)
@@ -39,6 +62,7 @@ class Conversion:
         tracker: Told of the progress; the owner starts and ends it.
         default_bitrate: Kilobits per second where none is asked for.
         summary: What was done, in a sentence, once `run` has returned.
+        damaged: Whether what `run` returned lacks something that the source should have.
     """
 
     ffmpeg: FFmpeg
@@ -49,6 +73,9 @@ class Conversion:
     tracker: FFmpegProgressTracker
     default_bitrate: int
     summary: str = ""
+    damaged: bool = False
+    _notes: list[str] = field(default_factory=list)
+    _source_tracks: tuple[Mp4Track, ...] = ()
 
     def run(self, request: ConversionRequest) -> Path:
         """Do it; returns the checked result inside the work folder.
@@ -58,25 +85,51 @@ class Conversion:
             Cancelled: The token was set.
         """
         info = probe(self.ffmpeg, self.file, self.name, self.cancel)
-        if info.audio is None:
-            raise no_sound(self.name)
-        length = self._length(info, request)
-        if info.estimated:
-            info = info.with_bitrate_over(length)
+        if not info.tracks:
+            raise faults.no_audio(self.name)
+        if info.format.startswith("mov,"):
+            self._source_tracks = read_source_tracks(self.file)
         cover = self._extract_cover(info)
+        settings = self.ffmpeg.settings
+        tracks = candidates(info.tracks, settings.languages, request.track, self.name)
+        error: StageError | None = None
+        for track in tracks:
+            try:
+                result = self._convert(info, track, request, cover)
+            except _NotDecodableError as undecodable:
+                logger.info("%s, %s: %s", self.name, track.label, undecodable.error.message)
+                error = error or undecodable.error
+                continue
+            if error:
+                self._notes.append(f"{tracks[0].label} could not be decoded")
+            if len(info.tracks) > 1:
+                self._notes.append(f"{track.label} of {len(info.tracks)}")
+            self.summary = "; ".join((self.summary, *self._notes))
+            return result
+        assert error is not None
+        raise error
+
+    def _convert(
+        self, info: MediaInfo, track: AudioTrack, request: ConversionRequest, cover: Path | None
+    ) -> Path:
+        """Convert one track; returns the result."""
+        length = self._length(info, track, request)
+        if info.estimated:
+            track = replace(track, bitrate=info.bitrate_over(track, length))
         cover_size = cover.stat().st_size if cover else 0
-        allowed, may_copy = request.max_size, True
+        allowed, may_copy = request.max_size, not self._encryption(track)
         for _ in range(ATTEMPTS):
             plan = choose(
-                info,
+                track,
                 replace(request, max_size=allowed),
                 self.default_bitrate,
                 length,
                 cover_size=cover_size,
                 may_copy=may_copy,
             )
+            self._notes.clear()
             try:
-                result = self._make(info, plan, length, cover)
+                result = self._make(info, track, plan, length, cover, request)
             except _CannotCopyError:
                 logger.info("%s: its AAC cannot be copied, so it is encoded", self.name)
                 may_copy = False
@@ -91,15 +144,20 @@ class Conversion:
             f"{self.name} could not be made to fit {size(request.max_size)}; allow more."
         )
 
-    def _length(self, info: MediaInfo, request: ConversionRequest) -> float | None:
-        """Seconds of the sound, measured where the file does not say and it matters."""
-        length = info.sound_duration
-        if length is None or info.estimated:
-            copied = info.audio is not None and info.audio.codec == "aac" and not request.bitrate
-            if not copied or request.max_size:
-                self.tracker.update(message="Measuring the sound")
-                length = measure(self.ffmpeg, self.file, "a:0", self.cancel) or length
-        if length is not None and length > self.ffmpeg.settings.max_duration:
+    def _length(
+        self, info: MediaInfo, track: AudioTrack, request: ConversionRequest
+    ) -> float | None:
+        """Seconds of the track, measured where the file does not say and it matters."""
+        length = info.length_of(track)
+        longest = self.ffmpeg.settings.max_duration
+        copied = track.codec == "aac" and not request.bitrate and not request.max_size
+        unknown = (length is None or info.estimated) and not copied
+        # Time stamps that jump back make a recording of 20 s say that it takes 26 hours.
+        if unknown or (length is not None and length > longest):
+            self.tracker.update(message="Measuring the audio")
+            stream = f"a:{track.number}"
+            length = measure(self.ffmpeg, self.file, stream, self.cancel) or length
+        if length is not None and length > longest:
             raise too_long(self.ffmpeg.settings)
         return length
 
@@ -111,58 +169,113 @@ class Conversion:
         self.ffmpeg.run(arguments.extract_cover(self.file, info.cover, picture), self.cancel)
         return picture if picture.exists() and picture.stat().st_size else None
 
-    def _make(self, info: MediaInfo, plan: Plan, length: float | None, cover: Path | None) -> Path:
+    def _make(
+        self,
+        info: MediaInfo,
+        track: AudioTrack,
+        plan: Plan,
+        length: float | None,
+        cover: Path | None,
+        request: ConversionRequest,
+    ) -> Path:
         """Copy or encode, add the cover, and check; returns the result."""
         final = cover is None
-        run, audio = self._in_parts(info, plan, length, final) or self._in_one(
-            info, plan, length, final
-        )
-        result = audio if cover is None else self._with_cover(audio, cover)
-        self._check_result(result, run)
-        self.summary = (
-            f"AAC, {'copied as it was' if plan.bitrate is None else f'{plan.bitrate} kb/s'}, "
-            f"{duration(run.out_time)}, {size(result.stat().st_size)}"
-            + ("; damaged places left out" if run.damage.errors else "")
-            + ("; without its cover art" if info.cover is not None and result == audio else "")
-        )
+        if plan.bitrate is None:
+            made = self._copy(info, track, length, final)
+            method = "copied as it was"
+        else:
+            made = self._encode(info, track, plan.bitrate, length, final)
+            method = f"{plan.bitrate} kb/s"
+        result = made.file if cover is None else self._with_cover(made.file, cover)
+        index = self._check_result(result, made.run)
+        if plan.bitrate is None:
+            self._check_pieces(result, index, made.run)
+        played = index.plays if plan.bitrate is None else made.run.counts.encoded / index.rate
+        self._judge(self._evidence(info, track, made.run, played), made.run, request)
+        self.summary = f"AAC, {method}, {duration(played)}, {size(result.stat().st_size)}"
+        if info.cover is not None and result == made.file:
+            self._notes.append("without its cover art")
         return result
 
-    def _in_one(
-        self, info: MediaInfo, plan: Plan, length: float | None, final: bool
-    ) -> tuple[Run, Path]:
-        """The sound, copied or encoded in one piece."""
-        copies = plan.bitrate is None
-        self.tracker.update(
-            message="Copying the sound" if copies else f"Encoding at {plan.bitrate} kb/s"
-        )
-        sound = self.work / "sound.m4a"
+    def _copy(self, info: MediaInfo, track: AudioTrack, length: float | None, final: bool) -> _Made:
+        """The track as it is, in a file of its own."""
+        self.tracker.update(message="Copying the audio")
+        audio = self.work / "audio.m4a"
+        if len(self._codecs(track)) > 1:
+            raise _CannotCopyError
+        if info.format in _ADTS_CONTAINERS:
+            return self._copy_frames(info, track, length, audio, final)
         run = self.ffmpeg.run(
-            arguments.convert(self.file, plan.bitrate, sound, final=final),
+            arguments.convert(self.file, info.format, track, None, audio, final=final),
+            self.cancel,
+            on_reading=lambda reading: self.tracker.show(reading, length),
+        )
+        self._check_copied(run)
+        return _Made(audio, run)
+
+    def _copy_frames(
+        self, info: MediaInfo, track: AudioTrack, length: float | None, audio: Path, final: bool
+    ) -> _Made:
+        """The same by way of bare frames, whose heads are looked at one by one."""
+        frames = self.work / "frames.aac"
+        run = self.ffmpeg.run(
+            arguments.copy_frames(self.file, track, frames),
+            self.cancel,
+            on_reading=lambda reading: self.tracker.show(reading, length),
+        )
+        self._check_copied(run)
+        with frames.open("rb") as stream:
+            if not are_of_one_kind(stream):
+                raise _CannotCopyError
+        wrapped = self.ffmpeg.run(
+            arguments.wrap(frames, 0.0, self.file, info.format, track, audio, final=final),
+            self.cancel,
+        )
+        frames.unlink()
+        self._check_copied(wrapped)
+        return _Made(audio, run)
+
+    def _check_copied(self, run: Run) -> None:
+        if faults.disk_is_full(run):
+            raise faults.failed(self.name, run)
+        if run.returncode != 0 or not run.counts.written:
+            raise _CannotCopyError
+
+    def _encode(
+        self, info: MediaInfo, track: AudioTrack, bitrate: int, length: float | None, final: bool
+    ) -> _Made:
+        made = self._encode_parts(info, track, bitrate, length, final)
+        if made is not None:
+            return made
+        self.tracker.update(message=f"Encoding at {bitrate} kb/s")
+        audio = self.work / "audio.m4a"
+        run = self.ffmpeg.run(
+            arguments.convert(self.file, info.format, track, bitrate, audio, final=final),
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
         # 5.1.9 ends with 0 where the disk is full only when the index is written.
-        if run.returncode != 0 or not run.out_time or disk_is_full(run):
-            if copies and not disk_is_full(run):
-                raise _CannotCopyError
-            raise failed(self.name, run)
-        self._check_whole(info, run)
-        return run, sound
+        if faults.disk_is_full(run) or faults.was_stopped(run):
+            raise faults.failed(self.name, run)
+        self._check_decoded(track, run)
+        if run.returncode != 0:
+            raise faults.failed(self.name, run)
+        return _Made(audio, run)
 
-    def _in_parts(
-        self, info: MediaInfo, plan: Plan, length: float | None, final: bool
-    ) -> tuple[Run, Path] | None:
-        """The sound, encoded in parts at once; None where it is to be done in one piece."""
-        assert info.audio is not None
-        count = how_many(self.ffmpeg.settings.threads, length, info.audio)
-        rate = info.audio.sample_rate
-        if plan.bitrate is None or count == 1 or length is None or rate is None:
+    def _encode_parts(
+        self, info: MediaInfo, track: AudioTrack, bitrate: int, length: float | None, final: bool
+    ) -> _Made | None:
+        """Encoded in parts at once; None where it is to be done in one piece."""
+        count = how_many(self.ffmpeg.settings.threads, length, track)
+        rate = track.sample_rate
+        if count == 1 or length is None or rate is None:
             return None
-        self.tracker.update(message=f"Encoding at {plan.bitrate} kb/s in {count} parts")
+        self.tracker.update(message=f"Encoding at {bitrate} kb/s in {count} parts")
         run, frames = encode_parts(
             self.ffmpeg,
             self.file,
-            plan.bitrate,
+            track,
+            bitrate,
             cut(count, length, rate),
             length,
             rate,
@@ -170,25 +283,33 @@ class Conversion:
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
-        if run.returncode != 0 or disk_is_full(run):
-            raise failed(self.name, run)
-        try:
-            if frames is None:
-                raise StageError("The parts do not fit together.", detail=run.detail)
-            self._check_whole(info, run)
-        except StageError as error:
-            # Where time stamps jump, or the sound changes its kind on the way, parts may lack what
-            # one piece has; what is damaged is judged in one piece too.
-            logger.info("%s is encoded anew in one piece: %s", self.name, error.message)
+        if run.returncode != 0 or faults.disk_is_full(run):
+            raise faults.failed(self.name, run)
+        counts = run.counts
+        # The last part decodes the whole source. Where the audio changes its kind on the way, parts
+        # may lack what one piece has; what is damaged is judged in one piece too.
+        same = abs(counts.decoded - counts.encoded) < 2 * FRAME_SAMPLES
+        if frames is None or not same or counts.errors or counts.cut_short:
+            logger.info("%s is encoded anew in one piece: %s", self.name, run.detail)
             return None
-        sound = self.work / "sound.m4a"
+        audio = self.work / "audio.m4a"
+        delay = FRAME_SAMPLES / rate
         wrapped = self.ffmpeg.run(
-            arguments.wrap(frames, rate, self.file, sound, final=final), self.cancel
+            arguments.wrap(frames, delay, self.file, info.format, track, audio, final=final),
+            self.cancel,
         )
         frames.unlink()
-        if wrapped.returncode != 0 or disk_is_full(wrapped):
-            raise failed(self.name, wrapped)
-        return run, sound
+        if wrapped.returncode != 0 or faults.disk_is_full(wrapped):
+            raise faults.failed(self.name, wrapped)
+        return _Made(audio, run)
+
+    def _check_decoded(self, track: AudioTrack, run: Run) -> None:
+        """Raise where so little could be decoded that the track is not what it is said to be."""
+        encryption = self._encryption(track)
+        if encryption and (run.counts.errors or run.returncode != 0):
+            raise _NotDecodableError(faults.encrypted(self.name, encryption, run))
+        if run.counts.decoded == 0 or run.counts.errors > run.counts.frames:
+            raise _NotDecodableError(faults.failed(self.name, run))
 
     def _with_cover(self, audio: Path, cover: Path) -> Path:
         """The file with the cover art; `audio` itself when FFmpeg cannot put it in."""
@@ -197,47 +318,93 @@ class Conversion:
         if demuxer is None:
             return audio
         run = self.ffmpeg.run(arguments.add_cover(audio, cover, demuxer, result), self.cancel)
-        if disk_is_full(run):
-            raise failed(self.name, run)
+        if faults.disk_is_full(run):
+            raise faults.failed(self.name, run)
         if run.returncode == 0:
             return result
         logger.warning("%s: its cover art cannot be kept: %s", self.name, run.detail)
         return audio
 
-    def _check_whole(self, info: MediaInfo, run: Run) -> None:
-        """Raise when a part of the source's sound is missing: FFmpeg's exit status is 0 then."""
-        converted = run.out_time or 0.0
-        expected = None if info.estimated else info.sound_duration
-        if info.format == "wav":
-            expected = wav_seconds(self.file)
-        # The index can be whole, and the rest all there but for a last, empty piece.
-        cut = run.damage.cut_short and (expected is None or converted < expected - 0.1)
-        if info.format == "ogg":
-            cut = ogg_is_cut(self.file)
-        if not cut and expected is not None and converted < expected - tolerance(expected):
-            cut = not info.has_video or self._picture_is_cut(expected)
-        if cut:
-            raise damaged(self.name, converted, expected, run)
-
-    def _picture_is_cut(self, expected: float) -> bool:
-        """Whether the picture ends early too; where it does not, the sound is just shorter."""
-        picture = measure(self.ffmpeg, self.file, "V:0", self.cancel)
-        return picture is None or picture < expected - tolerance(expected)
-
-    def _check_result(self, result: Path, run: Run) -> None:
-        """Raise unless the result is an AAC track of the length that FFmpeg said it wrote."""
-        said = run.out_time or 0.0
+    def _check_result(self, result: Path, run: Run) -> Mp4Track:
+        """Raise unless the result's own index lists what FFmpeg said it wrote."""
         try:
-            sound = read_sound(result)
+            (index,) = read_tracks(result)
         except (OSError, ValueError) as error:
-            raise broken_result(self.name, f"{error}", run) from error
-        if sound.codec != "mp4a":
-            raise broken_result(self.name, "it has no AAC track", run)
-        # Sound that begins after the picture begins late in the result. FFmpeg 4.2.2, 7.0.2 and
-        # 9.0.2 do not count that as what they wrote, while 5.1.9 does.
-        plays = sound.seconds + sound.start
-        if min(abs(plays - said), abs(sound.seconds - said)) > tolerance(said):
-            raise broken_result(self.name, f"it plays {duration(plays)}, not {duration(said)}", run)
+            raise faults.broken_result(self.name, f"{error}", run) from error
+        if index.codecs != ("mp4a",):
+            raise faults.broken_result(self.name, "it has no AAC track", run)
+        if index.packets != run.counts.written:
+            why = f"it has {index.packets} packets, not {run.counts.written}"
+            raise faults.broken_result(self.name, why, run)
+        return index
+
+    def _check_pieces(self, result: Path, index: Mp4Track, run: Run) -> None:
+        """Raise unless the begin, the middle and the end of a copy can be decoded.
+
+        A copy holds what the source held, noise and encrypted bytes included.
+        """
+        last = max(0.0, index.plays - PIECE_SECONDS)
+        begins = sorted({0.0, last / 2, last} if last > 2 * PIECE_SECONDS else {0.0})
+        seconds = PIECE_SECONDS if len(begins) > 1 else index.plays + 1.0
+        pieces = self.ffmpeg.run(
+            arguments.decode_pieces(result, [(begin, seconds) for begin in begins]), self.cancel
+        )
+        counts = pieces.counts
+        least = (
+            min(seconds, index.plays) / 2
+        )  # a seek lands on a packet, and an encoder has a delay
+        complete = len(counts.inputs) == len(begins) and all(
+            samples / index.rate >= least for samples in counts.inputs.values()
+        )
+        if pieces.returncode != 0 or counts.undecoded or not complete:
+            logger.info("%s: a piece of the copy cannot be decoded: %s", self.name, pieces.detail)
+            raise _CannotCopyError
+
+    def _evidence(self, info: MediaInfo, track: AudioTrack, run: Run, converted: float) -> Evidence:
+        """What was seen of the source."""
+        counts = run.counts
+        end = source_end(self.file, info.format)
+        claimed = info.claim_of(track)
+        index = self._index_of(track)
+        if index is not None and index.packets:
+            claimed = index.plays
+        return Evidence(
+            converted=converted,
+            claimed=claimed,
+            end_is_missing=counts.cut_short or (end is not None and not end.there),
+            share=end.share if end is not None else None,
+            last_packet_is_cut=counts.last_packet_is_cut,
+            packets=counts.packets,
+            errors=counts.errors,
+        )
+
+    def _judge(self, seen: Evidence, run: Run, request: ConversionRequest) -> None:
+        """Raise unless the result is whole, or is to be kept all the same."""
+        verdict = decide(seen)
+        logger.info("%s: %s, from %s", self.name, "whole" if verdict.whole else "damaged", seen)
+        self._notes.extend(verdict.notes)
+        self.damaged = not verdict.whole
+        if verdict.whole:
+            return
+        if not (request.keep_damaged or self.ffmpeg.settings.keep_damaged):
+            raise faults.damaged(self.name, verdict.damage, run)
+        self._notes.insert(0, f"DAMAGED: {verdict.damage}")
+
+    def _index_of(self, track: AudioTrack) -> Mp4Track | None:
+        """What the index of an MPEG-4 source says of a track; None elsewhere."""
+        tracks = self._source_tracks
+        return tracks[track.number] if track.number < len(tracks) else None
+
+    def _codecs(self, track: AudioTrack) -> tuple[str, ...]:
+        index = self._index_of(track)
+        return index.codecs if index is not None else (track.fourcc,)
+
+    def _encryption(self, track: AudioTrack) -> str | None:
+        """The name of what a track is encrypted with, as far as the file says; None when it is not.
+
+        FFmpeg calls CENC's "enca" by the name of what is encrypted.
+        """
+        return next((c for c in self._codecs(track) if c in faults.ENCRYPTIONS), None)
 
 
 def _cover_demuxer(cover: Path) -> str | None:
@@ -247,8 +414,3 @@ def _cover_demuxer(cover: Path) -> str | None:
     if start == b"\x89PNG\r\n\x1a\n":
         return "png_pipe"
     return "jpeg_pipe" if start.startswith(b"\xff\xd8\xff") else None
-
-
-def tolerance(length: float) -> float:
-    """Seconds that a result may differ from `length`: containers round, encoders pad."""
-    return max(0.5, 0.005 * length)

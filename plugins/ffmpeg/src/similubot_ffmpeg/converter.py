@@ -17,11 +17,13 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_core.files import move_into_place
 from similubot_core.process import Access
 from similubot_core.render import sanitize_line
 from similubot_ffmpeg.conversion import Conversion
+from similubot_ffmpeg.media import MediaInfo
 from similubot_ffmpeg.plan import check_request
-from similubot_ffmpeg.probe import MediaInfo, probe
+from similubot_ffmpeg.probe import probe
 from similubot_ffmpeg.program import find_program
 from similubot_ffmpeg.runs import FFmpeg
 from similubot_ffmpeg.settings import FFmpegSettings
@@ -39,7 +41,7 @@ SUPPORTED_FORMATS = (
 
 
 class AudioConverter:
-    """Converts the first sound track of a media file to AAC in an .m4a file.
+    """Converts an audio track of a media file to AAC in an .m4a file.
 
     Tags, chapters and cover art are kept. The methods that return ``(success, value, error)`` do
     not raise for a failed operation: `error` is then the sentence for the user. Any thread may use
@@ -115,14 +117,13 @@ class AudioConverter:
         """
         callbacks = (progress_callback,) if progress_callback else ()
         try:
-            if output_file is not None:
-                target = Path(output_file)
-            else:
+            output = None if output_file is None else Path(output_file)
+            if output is None:
                 self.temp_dir.mkdir(parents=True, exist_ok=True)
-                target = _free_name(self.temp_dir, Path(input_file).stem)
-            context = StageContext(target.parent, CancelToken(), callbacks)
+            folder = self.temp_dir if output is None else output.parent
+            context = StageContext(folder, CancelToken(), callbacks)
             request = ConversionRequest(bitrate)
-            return True, str(self._convert(Path(input_file), request, context, target)), None
+            return True, str(self._convert(Path(input_file), request, context, output)), None
         except (SimilubotError, OSError) as error:
             return False, None, _sentence(error)
 
@@ -133,29 +134,35 @@ class AudioConverter:
             StageError: With the sentence for the user.
             Cancelled: The token was set.
         """
-        return self._convert(file, request, context, _free_name(context.folder, file.stem))
+        return self._convert(file, request, context, None)
 
     def _ffmpeg(self, access: Access) -> FFmpeg:
         return FFmpeg(find_program(self._settings).path, self._settings, access)
 
     def _convert(
-        self, file: Path, request: ConversionRequest, context: StageContext, target: Path
+        self, file: Path, request: ConversionRequest, context: StageContext, output: Path | None
     ) -> Path:
+        """Convert into the context's folder, under the source's name where `output` is None."""
         with context.attach(FFmpegProgressTracker()) as tracker:
             tracker.update(message=f"Reading {sanitize_line(file.name, 80)}")
             check_request(request)
             check_request(ConversionRequest(self.default_bitrate))
             _checked_source(file)
-            if target.exists() or target.is_symlink():
-                raise StageError(f"{target} is there already; choose another name for the result.")
-            with _work_folder(target.parent) as work, _plain_name(file) as plain:
+            if output is not None and (output.exists() or output.is_symlink()):
+                raise _is_taken(output)
+            with _work_folder(context.folder) as work, _plain_name(file) as plain:
                 ffmpeg = self._ffmpeg(Access(reads=(plain,), writes=(work,)))
                 conversion = Conversion(
                     ffmpeg, plain, file.name, work, context.cancel, tracker, self.default_bitrate
                 )
                 result = conversion.run(request)
                 context.cancel.raise_if_cancelled()
-                _move(result, target)
+                ending = f"{' (damaged)' if conversion.damaged else ''}{result.suffix}"
+                wanted = output or context.folder / _name(file.stem, ending)
+                try:
+                    target = move_into_place(result, wanted, number=output is None)
+                except FileExistsError:
+                    raise _is_taken(wanted) from None
             size = target.stat().st_size
             tracker.update(current_size=size, total_size=size)
             tracker.complete(conversion.summary)
@@ -212,27 +219,14 @@ def _plain_name(file: Path) -> Iterator[Path]:
         yield link
 
 
-def _free_name(folder: Path, stem: str) -> Path:
-    """`folder`/`stem`.m4a, or with a number where that is taken; at most 255 bytes long."""
-    short = os.fsdecode(os.fsencode(stem)[:240]) or "sound"
-    number = 1
-    while True:
-        target = folder / (f"{short}.m4a" if number == 1 else f"{short} ({number}).m4a")
-        if not (target.exists() or target.is_symlink()):
-            return target
-        number += 1
+def _name(stem: str, ending: str) -> str:
+    """A name for a result, at most 255 bytes long."""
+    most = 240 if len(ending) < 10 else 230
+    return (os.fsdecode(os.fsencode(stem)[:most]) or "audio") + ending
 
 
-def _move(result: Path, target: Path) -> None:
-    """Into place, never over another file that came there meanwhile."""
-    try:
-        os.link(result, target)
-    except FileExistsError:
-        raise StageError(
-            f"{target} is there already; choose another name for the result."
-        ) from None
-    except OSError:  # a file system without hard links
-        result.replace(target)
+def _is_taken(output: Path) -> StageError:
+    return StageError(f"{output} is there already; choose another name for the result.")
 
 
 def _sentence(error: SimilubotError | OSError) -> str:

@@ -3,7 +3,7 @@
 import re
 import signal
 
-from similubot_core import StageError
+from similubot_core import DamagedError, StageError
 from similubot_core.render import duration, sanitize_line
 from similubot_ffmpeg.runs import Run
 
@@ -19,6 +19,13 @@ _NO_INDEX = re.compile(r"\] moov atom not found$")
 _LOW_SCORE = re.compile(r"\] Format [\w,]+ detected only with low score of \d+, misdetection")
 _NOT_ALLOWED = re.compile(r"\] Format not on whitelist '")
 _STOPPED = re.compile(r"^Exiting normally, received signal (\d+)\.")
+ENCRYPTIONS = {
+    "drms": "Apple's FairPlay",
+    "aavd": "Audible's encryption",
+    "enca": "Common Encryption (CENC)",
+}
+"""What the four characters mean by which MPEG-4 files name encrypted audio."""
+
 _BAD_LAYOUT = re.compile(r"\] Unsupported channel layout")
 
 
@@ -31,7 +38,7 @@ def cannot_read(name: str, run: Run) -> StageError:
         message = f"{name} may not be read: permission denied."
     elif _said(_NOT_ALLOWED, run):
         message = (
-            f"{name} is not a sound or video file. Playlists and other files that only name media "
+            f"{name} is not an audio or video file. Playlists and other files that only name media "
             "are not followed; give the media file itself."
         )
     elif _said(_NO_INDEX, run) and not _said(_LOW_SCORE, run):
@@ -42,14 +49,37 @@ def cannot_read(name: str, run: Run) -> StageError:
     elif run.returncode < 0:
         message = crashed(name, run)
     else:
-        message = f"{name} is not a sound or video file that can be read, or it is damaged."
+        message = f"{name} is not an audio or video file that can be read, or it is damaged."
     return StageError(message, detail=run.detail)
 
 
-def no_sound(name: str) -> StageError:
-    """The error for a source without a sound track."""
+def no_audio(name: str) -> StageError:
+    """The error for a source without an audio track."""
     return StageError(
-        f"{sanitize_line(name, 80)} has no sound track, so there is nothing to convert."
+        f"{sanitize_line(name, 80)} has no audio track, so there is nothing to convert."
+    )
+
+
+def no_decodable_audio(name: str, run: Run) -> StageError:
+    """The error for an audio track of which nothing can be decoded."""
+    return StageError(
+        f"{sanitize_line(name, 80)} holds no audio that can be decoded: it is damaged, or empty.",
+        detail=run.detail,
+    )
+
+
+def encrypted(name: str, encryption: str, run: Run) -> StageError:
+    """The error for a track that cannot be decoded since it is encrypted.
+
+    Args:
+        name: The source's name.
+        encryption: A key of `ENCRYPTIONS`.
+        run: The run that met it.
+    """
+    return StageError(
+        f"{sanitize_line(name, 80)} is protected by {ENCRYPTIONS[encryption]}, so its audio cannot "
+        "be read; get it without copy protection.",
+        detail=run.detail,
     )
 
 
@@ -66,15 +96,15 @@ def failed(name: str, run: Run) -> StageError:
             "the key program of the table [ffmpeg]."
         )
     elif _said(_NO_TRACK, run):
-        return no_sound(name)
+        return no_audio(name)
     elif _said(_BAD_LAYOUT, run):
-        message = f"The sound of {name} has channels in an order that AAC does not know."
+        message = f"The channels of {name} have an order that AAC does not know."
     elif run.returncode < 0:
         message = crashed(name, run)
     elif _said(_STOPPED, run):
         message = f"FFmpeg was stopped from outside before {name} was converted; try again."
     elif not run.out_time:
-        message = f"{name} holds no sound that can be converted: it is damaged, or empty."
+        return no_decodable_audio(name, run)
     else:
         message = (
             f"FFmpeg could not convert {name} to its end, only {_exact(run.out_time)} of it; it is "
@@ -83,27 +113,19 @@ def failed(name: str, run: Run) -> StageError:
     return StageError(message, detail=run.detail)
 
 
-def damaged(name: str, converted: float, expected: float | None, run: Run) -> StageError:
+def damaged(name: str, damage: str, run: Run) -> DamagedError:
     """The error for a source of which only a part could be converted.
 
     Args:
         name: The source's name.
-        converted: Seconds that could be converted.
-        expected: Seconds that the source says it has; None when it does not say.
+        damage: What is missing, without its end.
         run: The run that said so.
     """
-    name = sanitize_line(name, 80)
-    if expected is None or _exact(converted) == _exact(expected) or converted >= expected:
-        message = (
-            f"{name} is damaged: it is cut off at its end, and only its first "
-            f"{_exact(converted)} could be converted. Get the whole file."
-        )
-    else:
-        message = (
-            f"{name} is damaged: only {_exact(converted)} of {_exact(expected)} could be "
-            "converted. Get the whole file."
-        )
-    return StageError(message, detail=run.detail)
+    return DamagedError(
+        f"{sanitize_line(name, 80)} is damaged: {damage}. Get the whole file, or keep what there "
+        "is of it (--keep-damaged).",
+        detail=run.detail,
+    )
 
 
 def broken_result(name: str, why: str, run: Run) -> StageError:
@@ -118,6 +140,11 @@ def broken_result(name: str, why: str, run: Run) -> StageError:
 def disk_is_full(run: Run) -> bool:
     """Whether a run failed because nothing more could be written."""
     return _said(_DISK_FULL, run) or _too_large(run)
+
+
+def was_stopped(run: Run) -> bool:
+    """Whether FFmpeg crashed or was ended from outside."""
+    return run.returncode < 0 or _said(_STOPPED, run)
 
 
 def _too_large(run: Run) -> bool:

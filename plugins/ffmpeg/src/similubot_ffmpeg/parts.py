@@ -14,14 +14,14 @@ from pathlib import Path
 from similubot_core import Cancelled, CancelToken, RateMeter
 from similubot_ffmpeg import arguments
 from similubot_ffmpeg.adts import FRAME_SAMPLES, copy_frames
+from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.output import Reading
-from similubot_ffmpeg.probe import AudioTrack
 from similubot_ffmpeg.runs import FFmpeg, Run, Watch
 
 PRE_ROLL = 2048
 """Frames that a part is encoded before its first one that is kept. The rate control of FFmpeg 7 to
-9 remembers that much: measured around the join, with 16 frames the sound was up to 3 dB worse than
-in one piece (20 dB for lone tones), with 2,048 within 0.6 dB for each of four kinds of sound."""
+9 remembers that much: measured around the join, with 16 frames the audio was up to 3 dB worse than
+in one piece (20 dB for lone tones), with 2,048 within 0.6 dB for each of four kinds of audio."""
 POST_ROLL = 3
 SHORTEST_PART = 6 * PRE_ROLL
 """Frames, 285 s at 44,100 Hz: below that, what is encoded twice eats up what is won."""
@@ -36,11 +36,11 @@ _LAYOUTS = ("mono", "stereo", "1 channels", "2 channels", "5.1", "5.1(side)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the sound, in frames of the whole.
+    """A part of a track, in frames of the whole.
 
     Attributes:
         begin: The first frame that is kept.
-        end: The frame after the last one that is kept; None is the end of the sound.
+        end: The frame after the last one that is kept; None is the end of the track.
     """
 
     begin: int
@@ -61,12 +61,12 @@ class Part:
 
 
 def how_many(threads: int, length: float | None, track: AudioTrack) -> int:
-    """In how many parts a sound is to be encoded; 1 is in one piece.
+    """In how many parts a track is to be encoded; 1 is in one piece.
 
     Args:
         threads: As in the settings: 0 is as many as there are processors.
-        length: Seconds of the sound; None is unknown.
-        track: The source's sound; a rate that the encoder would change, or channels that ADTS has
+        length: Seconds of the track; None is unknown.
+        track: What is encoded; a rate that the encoder would change, or channels that ADTS has
             no number for, are encoded in one piece.
     """
     if length is None or track.sample_rate not in _RATES or track.layout not in _LAYOUTS:
@@ -82,7 +82,7 @@ def _processors() -> int:
 
 
 def cut(count: int, length: float, sample_rate: int) -> list[Part]:
-    """`count` parts of a sound of `length` seconds, each of which takes as long as the others.
+    """`count` parts of a track of `length` seconds, each of which takes as long as the others.
 
     The last one goes on to the end, wherever that is. The first needs no pre-roll, so it is longer.
     """
@@ -95,6 +95,7 @@ def cut(count: int, length: float, sample_rate: int) -> list[Part]:
 def encode_parts(
     ffmpeg: FFmpeg,
     file: Path,
+    track: AudioTrack,
     bitrate: int,
     parts: Sequence[Part],
     length: float,
@@ -108,19 +109,20 @@ def encode_parts(
     Args:
         ffmpeg: What runs.
         file: The source.
+        track: What is encoded of it.
         bitrate: Kilobits per second.
         parts: From `cut`.
-        length: Seconds of the sound.
-        sample_rate: Hertz of the sound.
+        length: Seconds of the track.
+        sample_rate: Hertz of the track.
         work: The folder for what is written.
         cancel: Ends all of them.
         on_reading: Told how far all are together.
 
     Returns:
-        The run of the last part, which read the whole source, with the seconds of all as its
-        `out_time`, and the joined frames; or the run that failed, and None. None after a run that
-        did not fail means that the parts do not fit together: the sound is to be encoded in one
-        piece then.
+        The run of the last part, which read the whole source, with what all parts together wrote as
+        its `counts.encoded` and `counts.written`, and the joined frames; or the run that failed,
+        and None. None after a run that did not fail means that the parts do not fit together: the
+        track is to be encoded in one piece then.
 
     Raises:
         Cancelled: The token was set.
@@ -134,7 +136,7 @@ def encode_parts(
         skipping = part.encoded_from * FRAME_SAMPLES / sample_rate / _SKIPPED_PER_SECOND
         patient = replace(ffmpeg.settings, stall_timeout=ffmpeg.settings.stall_timeout + skipping)
         run = replace(ffmpeg, settings=patient).run(
-            arguments.encode_part(file, bitrate, part.filter, _part_file(work, number)),
+            arguments.encode_part(file, track, bitrate, part.filter, _part_file(work, number)),
             own,
             on_reading=lambda reading: together.take(number, reading),
         )
@@ -160,7 +162,9 @@ def encode_parts(
     frames = _join(parts, work, joined)
     if not frames:
         return runs[-1], None
-    return replace(runs[-1], out_time=(frames - 1) * FRAME_SAMPLES / sample_rate), joined
+    # The first frame is the encoder's delay; the last one is filled up, by less than a frame.
+    counts = replace(runs[-1].counts, encoded=(frames - 1) * FRAME_SAMPLES, written=frames)
+    return replace(runs[-1], counts=counts), joined
 
 
 def _part_file(work: Path, number: int) -> Path:

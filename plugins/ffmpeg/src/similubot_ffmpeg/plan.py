@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from similubot_core import ConversionRequest, StageError
 from similubot_core.render import duration, size
-from similubot_ffmpeg.probe import MediaInfo
+from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.settings import HIGHEST_BITRATE, LOWEST_BITRATE
 
 SAME_BITRATE = 0.05
@@ -49,7 +49,7 @@ def check_request(request: ConversionRequest) -> None:
 
 
 def choose(
-    info: MediaInfo,
+    track: AudioTrack,
     request: ConversionRequest,
     default_bitrate: int,
     length: float | None,
@@ -64,33 +64,32 @@ def choose(
     the bitrate where it must.
 
     Args:
-        info: The source, which has a sound track.
+        track: The source's track.
         request: What is asked, checked by `check_request`.
         default_bitrate: Kilobits per second where none is asked for.
-        length: Seconds of the sound; None is unknown, and then a size limit cannot be planned for.
+        length: Seconds of the track; None is unknown, and then a size limit cannot be planned for.
         cover_size: Bytes of the cover art.
         may_copy: Whether AAC may be copied; not where that failed.
 
     Raises:
         StageError: Even the lowest bitrate is too large for the size limit.
     """
-    assert info.audio is not None
-    has = info.audio.bitrate
+    has = track.bitrate
     usual = HIGHEST_BITRATE if request.fill else default_bitrate
     wanted = request.bitrate or min(usual, max(has or usual, LOWEST_BITRATE))
     same = request.bitrate is None or (
         has is not None and abs(has - request.bitrate) <= SAME_BITRATE * request.bitrate
     )
-    copies = may_copy and same and info.audio.codec == "aac"
+    copies = may_copy and same and track.codec == "aac"
     if request.max_size is None or length is None:
         return Plan(None if copies else wanted)
-    highest = highest_bitrate(request.max_size - cover_size, length, info.audio.sample_rate)
+    highest = highest_bitrate(request.max_size - cover_size, length, track.sample_rate)
     if copies and (has is None or has <= highest):
         return Plan(None)  # where the bitrate is not known, copying costs little and shows it
     if highest < LOWEST_BITRATE:
-        needed = estimated_size(LOWEST_BITRATE, length, info.audio.sample_rate) + cover_size
+        needed = estimated_size(LOWEST_BITRATE, length, track.sample_rate) + cover_size
         raise StageError(
-            f"{duration(length)} of sound cannot be made to fit {size(request.max_size)}: even at "
+            f"{duration(length)} of audio cannot be made to fit {size(request.max_size)}: even at "
             f"{LOWEST_BITRATE} kb/s, the lowest, it takes about {size(needed)}."
         )
     return Plan(min(wanted, highest))
@@ -106,8 +105,8 @@ def highest_bitrate(max_size: int, length: float, sample_rate: int | None) -> in
 
 def estimated_size(bitrate: int, length: float, sample_rate: int | None) -> int:
     """Bytes that `length` seconds at `bitrate` kb/s take at most, by the rule above."""
-    sound = bitrate * 1000 / 8 * length * _ENCODER_SLACK
-    return int(sound + _index_size(length, sample_rate) + _FIXED_BYTES)
+    audio = bitrate * 1000 / 8 * length * _ENCODER_SLACK
+    return int(audio + _index_size(length, sample_rate) + _FIXED_BYTES)
 
 
 def _index_size(length: float, sample_rate: int | None) -> float:

@@ -37,35 +37,87 @@ _OVER = {
 }
 # FFmpeg takes SIGXCPU for a wish to end early, and ends with what it has.
 _TOO_MUCH_PROCESSOR_TIME = re.compile(rf"^Exiting normally, received signal {SIGXCPU:d}\.$")
+MOST_STDOUT_BYTES = 4 * 1024 * 1024
+
+# How FFmpeg counts at its end with `-v verbose`, 4.1 to 9.0.2. What a tag may have forged comes
+# before, when the input is printed, so that the last such line counts.
+_INPUT = re.compile(
+    r"(?:\[in#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?"
+    r"  Input stream #(\d{1,4}):\d{1,4} \(audio\): "
+    r"(\d{1,15}) packets read \(\d{1,18} bytes\); "
+    r"(?:(\d{1,15}) frames decoded(?:; (\d{1,15}) decode errors)?;? ?\((\d{1,18}) samples\); )?$"
+)
+_OUTPUT = re.compile(
+    r"(?:\[out#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?"
+    r"  Output stream #\d{1,4}:\d{1,4} \(audio\): "
+    r"(?:(\d{1,15}) frames encoded (?:\((\d{1,18}) samples\))?; )?(\d{1,15}) packets muxed \("
+)
 _UNDECODED = re.compile(r"Error while decoding|Error submitting packet to decoder|Decoding error")
+_REPEATED = re.compile(r"    Last message repeated (\d{1,9}) times$")
+_CUT_SHORT = re.compile(
+    r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
+    r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
+    r"|: Input/output error$|\] Error during demuxing: "  # WavPack: 4.2.2 to 6, 7 to 9.0.2
+)
 # For each cover and video of a source, since `arguments.source` allows decoders of audio only.
 _NO_DECODER = re.compile(
     r"^\[[^\]]{1,80}\] (?:Codec \(\w+\) not on whitelist|Failed to open codec in )"
 )
-_CUT_SHORT = re.compile(
-    r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
-    r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
-)
+_CORRUPT = re.compile(r"\] Packet corrupt \(stream = \d+, dts = ")
 
 
 @dataclass(slots=True)
-class Damage:
-    """What FFmpeg said about a damaged source.
+class Counts:
+    """What FFmpeg counted in a run, and what it complained of.
 
     Attributes:
-        cut_short: It ends before its index says it does.
-        errors: How many pieces could not be decoded.
+        packets: Packets of audio that were read.
+        frames: How many frames came out of the decoder; 0 where nothing was decoded.
+        decoded: Samples of a channel in them.
+        errors: How many packets the decoder refused.
+        encoded: Samples of a channel that the encoder was given; 0 where nothing was encoded.
+        written: Packets of audio in the output.
+        undecoded: How many lines complained of a packet that could not be decoded.
+        inputs: The samples decoded of each input, by its number.
+        cut_short: Whether FFmpeg met the end of the file where there should be more.
+        last_packet_is_cut: Whether a packet that was read is not whole, and none came after it that
+            FFmpeg complained of.
     """
 
-    cut_short: bool = False
+    packets: int = 0
+    frames: int = 0
+    decoded: int = 0
     errors: int = 0
+    encoded: int = 0
+    written: int = 0
+    inputs: dict[int, int] = field(default_factory=dict)
+    cut_short: bool = False
+    last_packet_is_cut: bool = False
+    undecoded: int = 0
+    _last_was_undecoded: bool = False
 
     def read(self, line: str) -> None:
         """Take one line of stderr."""
-        if _UNDECODED.search(line):
-            self.errors += 1
+        if found := _INPUT.match(line):
+            self._take_input(found)
+        elif found := _OUTPUT.match(line):
+            self.encoded, self.written = int(found[2] or 0), int(found[3])
+        elif found := _REPEATED.match(line):
+            self.undecoded += int(found[1]) if self._last_was_undecoded else 0
+            return
         elif _CUT_SHORT.search(line):
             self.cut_short = True
+        elif _CORRUPT.search(line):
+            self.last_packet_is_cut = True
+        self._last_was_undecoded = bool(_UNDECODED.search(line))
+        self.undecoded += self._last_was_undecoded
+
+    def _take_input(self, found: re.Match[str]) -> None:
+        self.inputs[int(found[1])] = int(found[5] or 0)
+        self.packets, self.frames = int(found[2]), int(found[3] or 0)
+        self.decoded = int(found[5] or 0)
+        # Before 7.0 the errors are not counted, but each is a line.
+        self.errors = self.undecoded if found[4] is None else int(found[4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +129,15 @@ class Run:
         out_time: Seconds of media written; None when FFmpeg did not say.
         lines: The last lines of stderr that are not about streams and tags, for the log and for
             `similubot_ffmpeg.faults`.
-        damage: What was said about the source.
+        counts: What it counted and complained of.
+        stdout: What it printed besides its progress.
     """
 
     returncode: int
     out_time: float | None
     lines: tuple[str, ...]
-    damage: Damage
+    counts: Counts
+    stdout: bytes = b""
 
     @property
     def detail(self) -> str:
@@ -106,6 +160,7 @@ class FFmpeg:
         cancel: CancelToken,
         on_reading: Callable[[Reading], object] | None = None,
         on_line: Callable[[str], object] | None = None,
+        keep_stdout: bool = False,
     ) -> Run:
         """Run it to its end, whatever that is.
 
@@ -114,6 +169,7 @@ class FFmpeg:
             cancel: Ends it within 2 seconds.
             on_reading: Called in this thread with how far it is, about twice a second.
             on_line: Called in this thread with each line of stderr.
+            keep_stdout: Whether what is printed is the output of `arguments`, not the progress.
 
         Raises:
             Cancelled: The token was set.
@@ -123,7 +179,8 @@ class FFmpeg:
         watch = Watch(self.settings, self.clock)
         reader = OutputReader()
         lines: deque[str] = deque(maxlen=KEPT_LINES)
-        damage = Damage()
+        counts = Counts()
+        stdout = bytearray()
 
         def on_stdout(line: str) -> None:
             reading = reader.read(line)
@@ -135,18 +192,22 @@ class FFmpeg:
         def on_stderr(line: str) -> None:
             if on_line:
                 on_line(line)
+            counts.read(line)
             if not (line.startswith(" ") or _NO_DECODER.search(line)):
                 lines.append(line[:500])
-                damage.read(line)
+
+        def on_output(data: bytes) -> None:
+            stdout.extend(data[: MOST_STDOUT_BYTES - len(stdout)])
 
         # Without -nostdin: with it, 7.0.2 ignores SIGTERM and SIGINT to its end. stdin is empty.
         splitters = LineSplitter(on_stdout), LineSplitter(on_stderr)
-        words = ["-hide_banner", "-y", "-progress", "pipe:1", "-nostats", *arguments]
+        common = ("-hide_banner", "-v", "verbose", "-y", "-nostats")
+        progress = () if keep_stdout else ("-progress", "pipe:1")
         try:
             result = run_process(
-                [self.program, *words],
+                [self.program, *common, *progress, *arguments],
                 cancel=cancel,
-                on_stdout=splitters[0].feed,
+                on_stdout=on_output if keep_stdout else splitters[0].feed,
                 on_stderr=splitters[1].feed,
                 stall_timeout=self.settings.stall_timeout,
                 limits=_limits(self.settings),
@@ -158,7 +219,7 @@ class FFmpeg:
             splitter.close()
         if any(_TOO_MUCH_PROCESSOR_TIME.match(line) for line in lines):
             raise StageError(_OVER["cpu_seconds"])
-        return Run(result.returncode, watch.out_time, tuple(lines), damage)
+        return Run(result.returncode, watch.out_time, tuple(lines), counts, bytes(stdout))
 
 
 class Watch:

@@ -1,0 +1,236 @@
+"""Whether the end of a source is there, by the lengths that its own structure gives.
+
+FFmpeg (4.1 to 9.0.2) says nothing of a cut Ogg, MP3, AIFF or AU file, nor of any file of bare
+samples that is cut between two of its packets. mutagen 1.48 and tinytag 2.2 believe the header:
+they name the same length for a whole file and for two thirds of it. So these few fields are read
+here: lengths in bytes, which hold whatever a codec or a byte rate claims.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_UNKNOWN_FROM = 0x7FFF_0000
+"""Programs that write to a pipe cannot know the size, and write the largest, signed or not."""
+_MOST_CHUNKS = 2000
+_LARGEST_CHUNK = 1 << 40
+_OGG_PAGE = 27 + 255 + 255 * 255
+"""Bytes of the longest page of RFC 3533: a header, the segment table, the segments."""
+_OGG_TAIL = _OGG_PAGE + 4096
+_W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8000)}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnd:
+    """What the structure of a file says of its end.
+
+    Attributes:
+        there: Whether the end is there.
+        share: How much of what the file should hold is there, within 0 and 1; None when the file
+            does not say how much it should hold.
+    """
+
+    there: bool
+    share: float | None = None
+
+
+def source_end(file: Path, container: str) -> SourceEnd | None:
+    """What the structure of `file` says; None when it says nothing, or nobody here can read it.
+
+    Args:
+        file: The source.
+        container: FFmpeg's name of it, such as "wav" or "mov,mp4,m4a,3gp,3g2,mj2".
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    reader = _READERS.get(container)
+    if reader is None:
+        return None
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        try:
+            return reader(stream, size)
+        except (struct.error, IndexError):
+            return None
+
+
+def _held(begin: int, length: int, size: int) -> SourceEnd:
+    """Of `length` bytes from `begin` on, what lies within a file of `size` bytes."""
+    if begin + length <= size:
+        return SourceEnd(True)
+    return SourceEnd(False, max(0, size - begin) / length)
+
+
+def _chunks(
+    stream: BinaryIO, begin: int, form: str, align: int, *, whole: bool = False
+) -> Iterator[tuple[bytes, int, int]]:
+    """Name, begin of the content, and length of each chunk.
+
+    Args:
+        stream: Seekable.
+        begin: Where the first chunk is.
+        form: How `struct` reads a chunk's name and length.
+        align: Chunks begin at multiples of this.
+        whole: Whether the length counts the chunk's head.
+    """
+    head = struct.calcsize(form)
+    for _ in range(_MOST_CHUNKS):
+        stream.seek(begin)
+        data = stream.read(head)
+        if len(data) < head:
+            return
+        name, length = struct.unpack(form, data)
+        length -= head if whole else 0
+        yield name, begin + head, length
+        if not 0 <= length < _LARGEST_CHUNK:
+            return
+        begin += head + length
+        begin += -begin % align
+
+
+def _wav(stream: BinaryIO, size: int) -> SourceEnd | None:
+    start = stream.read(12)
+    long_size = None
+    for name, begin, length in _chunks(stream, 12, "<4sI", 2):
+        if name == b"ds64":  # RF64 and BW64: sizes of 64 bits
+            stream.seek(begin + 8)
+            (long_size,) = struct.unpack("<Q", stream.read(8))
+        elif name == b"data":
+            if start[:4] != b"RIFF" and long_size is not None:
+                return _held(begin, long_size, size)
+            unknown = length == 0 or (length >= _UNKNOWN_FROM and begin + length > size)
+            return None if unknown else _held(begin, length, size)
+    return None
+
+
+def _avi(stream: BinaryIO, size: int) -> SourceEnd | None:
+    for name, begin, length in _chunks(stream, 0, "<4sI", 2):
+        if name != b"RIFF" or length == 0 or length >= _UNKNOWN_FROM:
+            return None
+        if begin + length > size:
+            return _held(begin, length, size)
+    return SourceEnd(True)
+
+
+def _aiff(stream: BinaryIO, size: int) -> SourceEnd | None:
+    for name, begin, length in _chunks(stream, 12, ">4sI", 2):
+        if name == b"SSND":
+            return None if length == 0 else _held(begin, length, size)
+    return None
+
+
+def _caf(stream: BinaryIO, size: int) -> SourceEnd | None:
+    for name, begin, length in _chunks(stream, 8, ">4sq", 1):
+        if name == b"data":
+            return None if length < 0 else _held(begin, length, size)  # -1: to the end
+    return None
+
+
+def _w64(stream: BinaryIO, size: int) -> SourceEnd | None:
+    for name, begin, length in _chunks(stream, 40, "<16sq", 8, whole=True):
+        if name == _W64_DATA:
+            return None if length <= 0 else _held(begin, length, size)
+    return None
+
+
+def _au(stream: BinaryIO, size: int) -> SourceEnd | None:
+    _, begin, length = struct.unpack(">4sII", stream.read(12))
+    return None if length in (0, 0xFFFF_FFFF) else _held(begin, length, size)
+
+
+def _voc(stream: BinaryIO, size: int) -> SourceEnd | None:
+    head = stream.read(26)
+    (begin,) = struct.unpack_from("<H", head, 20)
+    for _ in range(_MOST_CHUNKS):
+        stream.seek(begin)
+        block = stream.read(4)
+        if len(block) < 4 or block[0] == 0:
+            return SourceEnd(True)
+        length = int.from_bytes(block[1:], "little")
+        if begin + 4 + length > size:
+            return _held(begin + 4, length, size)
+        begin += 4 + length
+    return None
+
+
+def _dsf(stream: BinaryIO, size: int) -> SourceEnd | None:
+    _, _, length = struct.unpack("<4sQQ", stream.read(20))
+    return None if length == 0 else _held(0, length, size)
+
+
+def _asf(stream: BinaryIO, size: int) -> SourceEnd | None:
+    head = stream.read(30)
+    if head[:16] != _ASF_HEADER:
+        return None
+    for name, begin, _ in _chunks(stream, 30, "<16sq", 1, whole=True):
+        if name == _ASF_PROPERTIES:
+            stream.seek(begin + 16)
+            length, _, _, _, _, _, flags = struct.unpack("<QQQQQQI", stream.read(52))
+            live = flags & 1  # the length means nothing then
+            return None if live or length == 0 else _held(0, length, size)
+    return None
+
+
+def _mp3(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the bytes that a Xing or Info header counts, of which encoders write one."""
+    begin = 0
+    for _ in range(8):  # ID3 tags can follow each other
+        stream.seek(begin)
+        head = stream.read(10)
+        if head[:3] != b"ID3":
+            break
+        length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        begin += 10 + length + (10 if head[5] & 16 else 0)
+    stream.seek(begin)
+    frame = stream.read(200)
+    if len(frame) < 200 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
+        return None
+    version, mono = frame[1] >> 3 & 3, frame[3] >> 6 == 3
+    if version not in _MP3_RATES:
+        return None
+    at = 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))
+    if frame[at : at + 4] not in (b"Xing", b"Info"):
+        return None
+    (flags,) = struct.unpack_from(">I", frame, at + 4)
+    if not flags & 2:
+        return None
+    (length,) = struct.unpack_from(">I", frame, at + 8 + (4 if flags & 1 else 0))
+    return None if length == 0 else _held(begin, length, size)
+
+
+def _ogg(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the last page: whether all of it is there, and says that it is the last."""
+    stream.seek(max(0, size - _OGG_TAIL))
+    tail = stream.read(_OGG_TAIL)
+    begin = tail.rfind(b"OggS")
+    if begin < 0 or len(tail) < begin + 27:
+        return SourceEnd(False)
+    segments = tail[begin + 26]
+    table = tail[begin + 27 : begin + 27 + segments]
+    end = begin + 27 + segments + sum(table)
+    rest = tail[end:]
+    cut = len(table) < segments or len(tail) < end or (rest != b"" and b"OggS".startswith(rest))
+    return SourceEnd(not cut and bool(tail[begin + 5] & 4))
+
+
+_READERS: dict[str, Callable[[BinaryIO, int], SourceEnd | None]] = {
+    "wav": _wav,
+    "avi": _avi,
+    "aiff": _aiff,
+    "caf": _caf,
+    "w64": _w64,
+    "au": _au,
+    "voc": _voc,
+    "dsf": _dsf,
+    "asf": _asf,
+    "mp3": _mp3,
+    "ogg": _ogg,
+}
