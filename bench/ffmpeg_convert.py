@@ -19,6 +19,7 @@ from long_sound import make_long_sound
 from report import Goal, Report, tell
 from similubot_ffmpeg import FFmpegSettings
 from similubot_ffmpeg.arguments import convert
+from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.program import Program, find_program, version_of
 
 PROGRAM = """
@@ -60,7 +61,9 @@ def measure(arguments: argparse.Namespace) -> Report:
         results.mkdir()
 
         def plain(source: Path, bitrate: int | None) -> list[str]:
-            arguments = convert(source, bitrate, results / "plain.m4a", final=True)
+            track = AudioTrack("", 44_100, "stereo", None)
+            result = results / "plain.m4a"
+            arguments = convert(source, "mp3", track, bitrate, result, final=True)
             options = ("-hide_banner", "-y", "-progress", "pipe:1", "-nostats")
             # A session of its own, as the converter gives its FFmpegs: Linux shares processors out
             # among sessions, so on a busy machine the two would differ otherwise.

@@ -98,7 +98,7 @@ def atoms(tree: Any, last: bool) -> list[str]:
         if kind is kinds.LITERAL:
             out.append(chr(value))
         elif kind in (kinds.ANY, kinds.NOT_LITERAL, kinds.IN):
-            out.append(next(c for c in ALPHABET if fits(kind, value, c)))
+            out.append(next(c for c in (*ALPHABET, *ends_in(value)) if fits(kind, value, c)))
         elif kind is kinds.SUBPATTERN:
             out += atoms(value[-1], last)
         elif kind is kinds.BRANCH:
@@ -110,6 +110,13 @@ def atoms(tree: Any, last: bool) -> list[str]:
         else:
             assert kind in (kinds.AT, kinds.ASSERT, kinds.ASSERT_NOT, kinds.GROUPREF), kind
     return out
+
+
+def ends_in(value: Any) -> list[str]:
+    """The first character of each range and each single one in a set."""
+    parts = value if isinstance(value, list) else []
+    ranges = [chr(what[0]) for part, what in parts if part is kinds.RANGE]
+    return ranges + [chr(what) for part, what in parts if part is kinds.LITERAL]
 
 
 def fits(kind: Any, value: Any, character: str) -> bool:

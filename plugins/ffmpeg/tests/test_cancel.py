@@ -100,7 +100,10 @@ def children_running(program: Path) -> list[int]:
     return [
         pid
         for pid in below(os.getpid())
-        if program.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+        if Path(f"/proc/{pid}/cmdline")
+        .read_bytes()
+        .split(b"\0")[0]
+        .endswith(b"/" + program.name.encode())
     ]
 
 

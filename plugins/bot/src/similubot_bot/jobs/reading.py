@@ -20,7 +20,7 @@ LONGEST_LINK = 1000
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _END = r"\s<>|`\"“”„«»{}^"
 _MARKDOWN_LINK = re.compile(
-    r"\[[^\]\n]*\]\(\s*<?(https?://[^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?"
+    r"\[[^\[\]\n]*\]\(\s*<?(https?://[^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?"
     r"(?:\s+[\"'(][^\n)]*[\"')])?\s*\)",
     re.IGNORECASE,
 )
