@@ -80,7 +80,7 @@ def open_tracker(
     from similubot_mega import MegaProgressTracker
 
     with open_sinks(kinds, stream) as shows:
-        context = StageContext(Path(), callbacks=tuple(shows), paced=True)
+        context = StageContext(Path(), callbacks=tuple(shows))
         tracker = context.attach(MegaProgressTracker())
         for _ in range(callbacks):  # each lambda is another one, so none counts as added twice
             tracker.add_callback(lambda info: None)

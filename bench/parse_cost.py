@@ -59,7 +59,7 @@ def read_by_tracker(runs: Sequence[list[str]], new: Callable[[], ProgressTracker
     """Read each run with a tracker of its own that has somebody to tell, as in a job."""
     for lines in runs:
         tracker = new()
-        tracker.add_callback(_take, paced=True)
+        tracker.add_callback(_take)
         for line in lines:
             tracker.parse_output(line)
 

@@ -23,7 +23,7 @@ def look():
     while not over.wait(0.01):
         peak_threads = max(peak_threads, threading.active_count() - 1)
 def context(folder):
-    return StageContext(Path(folder), CancelToken(), (lambda info: None,), paced=True)
+    return StageContext(Path(folder), CancelToken(), (lambda info: None,))
 """
 _TAIL = """
 def seconds_of(who):

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     tracker = choose_tracker(context, arguments.tracker, program)
     with ExitStack() as stack:
         for sink in open_sinks(stack, context, arguments.sink or (), program):
-            tracker.add_callback(sink.show, paced=True)
+            tracker.add_callback(sink.show)
         output = _Output(tracker)
         with tracker:
             status, passed_on = run_watched(

@@ -96,12 +96,12 @@ def run_job(
         cancel = cancel or CancelToken()
         file = _download(job, own, cancel, callbacks)
         cancel.raise_if_cancelled()
-        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks, paced=True)
+        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks)
         converted = _own_file(job.converter.run(file, job.request, context), context, "converter")
         cancel.raise_if_cancelled()
         size = converted.stat().st_size
         if job.uploader is not None:
-            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks, paced=True)
+            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
             result = job.uploader.run(converted, context)
         else:
             result = str(_keep(converted, job))
@@ -124,7 +124,7 @@ def _download(
         unfinished.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(own, error) from error
-    context = StageContext(unfinished, cancel, callbacks, paced=True)
+    context = StageContext(unfinished, cancel, callbacks)
     file = _own_file(job.downloader.run(job.source, context), context, "downloader")
     whole.mkdir(exist_ok=True)
     return file.replace(whole / file.name)

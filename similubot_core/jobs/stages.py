@@ -32,19 +32,17 @@ class StageContext:
         callbacks: Who is to be told of the progress; `attach` sees to it.
         offer: A downloader may call it, once, with the file that it fetches, to have it converted
             as it grows. None when nobody would take it.
-        paced: Whether 20 states a second are enough for them, as they are for a job's sinks.
     """
 
     folder: Path
     cancel: CancelToken = field(default_factory=_new_token)
     callbacks: tuple[ProgressCallback, ...] = ()
-    paced: bool = False
     offer: Callable[[GrowingFile], object] | None = None
 
     def attach(self, tracker: TrackerT) -> TrackerT:
         """Have `tracker` tell this job's callbacks; returns it, for ``with context.attach(…)``."""
         for callback in self.callbacks:
-            tracker.add_callback(callback, paced=self.paced)
+            tracker.add_callback(callback)
         return tracker
 
 

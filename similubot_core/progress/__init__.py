@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from similubot_core.progress.async_paced_sink import AsyncPacedSink
     from similubot_core.progress.counting_tracker import CountingTracker
     from similubot_core.progress.info import ProgressInfo, ProgressStatus
     from similubot_core.progress.paced_sink import PacedSink
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from similubot_core.progress.tracker import Changes, ProgressCallback, ProgressTracker
 
 __all__ = [
+    "AsyncPacedSink",
     "Changes",
     "CountingTracker",
     "PacedSink",
@@ -27,6 +29,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "AsyncPacedSink": "async_paced_sink",
         "Changes": "tracker",
         "CountingTracker": "counting_tracker",
         "PacedSink": "paced_sink",

@@ -1,50 +1,72 @@
 """ProgressTracker: the state of one operation, and the rules that every operation keeps.
 
-What holds for every operation (the rules that `similubot_testkit.rules` tests over any tracker):
+What holds for every operation (`similubot_testkit.rules` tests it over any tracker):
 
 1. STARTING comes first; exactly one of COMPLETED, FAILED, CANCELLED comes last, and nothing after.
 2. The percentage is within 0 to 100 and never falls; 100 comes only with COMPLETED.
 3. Speed and ETA are never negative, NaN or infinite; unknown is None.
-4. A callback that raises is logged and the others still run; a slow one cannot slow the work.
-5. Text from a file name, a tag or a server is never taken for a status.
+4. A callback, however it behaves, slows neither the work nor another callback, and gets the end.
+5. Text from a file name, a tag or a server is never taken for a status; `parse_output` cannot end
+   an operation.
 6. A tracker is safe to update from any thread.
 """
 
+import functools
+import inspect
+import logging
 import math
+import os
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Self, TypedDict, TypeGuard, TypeVar, Unpack
 
 from similubot_core.errors import Cancelled, SimilubotError
-from similubot_core.progress import _ticker as ticker
-from similubot_core.progress._delivery import Delivery
+from similubot_core.progress import _callback_threads as callback_threads
+from similubot_core.progress._feed import Feed
+from similubot_core.progress._parts import Parts
 from similubot_core.progress.info import ProgressInfo, ProgressStatus, new_id
 from similubot_core.progress.rate import RateMeter
+
+if TYPE_CHECKING:
+    from similubot_core.progress.counting_tracker import CountingTracker
+
+logger = logging.getLogger(__name__)
 
 HIGHEST_UNFINISHED = 99.99
 """The percentage shown at most while the result is not checked yet."""
 
 STANDSTILL_SECONDS = 1.0
-"""How long after the last news speed and ETA are measured again, for paced callbacks."""
+"""How long after the last news speed and ETA are measured again."""
+
+BEGIN_SECONDS = 0.1
+END_SECONDS = 1.0
+"""How long a change of status waits for quick callbacks to have taken it, at most. One that hangs
+is found out in a tenth of a second, and is not waited for again."""
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
+TrackerT = TypeVar("TrackerT", bound="ProgressTracker")
 
 ProgressCallback = Callable[[ProgressInfo], None]
-"""Called with each new state. It may be called from any thread, never twice at once."""
+"""Gets the states of an operation and of its parts. It is called in a thread of the core's, never
+twice at once."""
+
+AsyncProgressCallback = Callable[[ProgressInfo], Awaitable[None]]
+"""The same, awaited on the event loop in which it was added."""
 
 
 class Changes(TypedDict, total=False):
     """What `ProgressTracker.update` takes by name. What is left out stays as it is."""
 
     total_size: int | None
-    """Bytes in all; None is unknown."""
+    """How much there is in all, in the tracker's unit; None is unknown."""
     speed: float | None
-    """Bytes per second; None is unknown. Left out, it is what the tool said last, or measured when
+    """Units per second; None is unknown. Left out, it is what the tool said last, or measured when
     it has said nothing."""
     eta: float | None
     """Seconds to the end; None is unknown. Left out, the same."""
@@ -55,7 +77,7 @@ class Changes(TypedDict, total=False):
 
 
 class ProgressTracker(ABC):
-    """The state of one operation; tells its callbacks what is new, and holds the rules.
+    """The state of one operation; tells its callbacks what is new, and keeps the rules.
 
     A subclass adds what a tool's output means (`parse_output`), or a method that counts a transfer.
     Every method may be called from any thread. What comes after the end is ignored.
@@ -64,9 +86,13 @@ class ProgressTracker(ABC):
     fails it (with its sentence, where it carries one), `Cancelled` or an interrupt cancels it, and
     a block that just falls through fails too, since nothing was checked.
 
-    Speed and ETA are measured (see `RateMeter`) unless `update` is told them: bytes per second and
+    Speed and ETA are measured (see `RateMeter`) unless `update` gives them: units per second and
     the seconds left from the sizes, or, where there are no sizes, the seconds left from the
-    percentages. Paced callbacks are told once a second how both go when nothing moves any more.
+    percentages. They are measured again once a second while nothing moves.
+
+    An operation can have parts (`child`); its figures then follow from theirs.
+
+    Its own attributes begin with two underscores, so that those of a subclass are never the same.
 
     Args:
         operation: The operation's name for people, such as "MEGA Download".
@@ -77,85 +103,104 @@ class ProgressTracker(ABC):
     def __init__(
         self, operation: str, clock: Callable[[], float] = time.monotonic, *, unit: str = "B"
     ) -> None:
-        self._lock = threading.RLock()
-        self._direct: tuple[Delivery[ProgressInfo], ...] = ()
-        self._paced: tuple[Delivery[ProgressInfo], ...] = ()
-        self._started = False
-        self._info = ProgressInfo(
+        self.__lock = threading.RLock()
+        self.__feeds: tuple[tuple[object, Feed], ...] = ()
+        self.__parent: ProgressTracker | None = None
+        self.__parts: Parts | None = None
+        self.__started = False
+        self.__ending: tuple[ProgressStatus, str] | None = None
+        self.__info = ProgressInfo(
             operation, ProgressStatus.STARTING, details=_NOTHING, id=new_id(), unit=unit
         )
-        # A size alone, the update of every block of a transfer, is only stored when nobody has to
-        # be told of it at once; `_apply_pending_size` makes a state of it when one is wanted.
-        self._fast_path = False
-        self._pending_size: int | None = None
-        self._applied_size: int | None = None
-        self._tick_is_asked = False
-        self._ticks_go_on = False  # else the one that is asked for is the last
-        self._ticked: ProgressInfo | None = None
-        self._clock = clock
-        self._meter = RateMeter(clock)
-        self._meters_sizes = False  # else percentages
-        self._measured_at = 0.0
-        self._reported_speed: float | None = None
-        self._reported_eta: float | None = None
+        # The update of every block of a transfer is only stored; `__apply_pending` makes a state of
+        # it when one is wanted.
+        self.__fast_path = False
+        self.__pending_size: int | None = None
+        self.__applied_size: int | None = None
+        self.__pending_percentage = self.__applied_percentage = -1.0
+        self.__clock = clock
+        self.__meter = RateMeter(clock)
+        self.__meters_sizes = False  # else percentages
+        self.__measured_at = 0.0
+        self.__reported_speed: float | None = None
+        self.__reported_eta: float | None = None
+        self.__reported_total = False
+        self.__sums_parts = False
+        self.__end_was_refused = False
+        _trackers.add(self)
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        super().__init_subclass__(**arguments)
+        if "parse_output" in cls.__dict__:
+            cls.parse_output = _guarded(cls.parse_output)  # type: ignore[method-assign]
 
     @property
     def operation(self) -> str:
         """The operation's name for people."""
-        return self._info.operation
+        return self.__info.operation
 
     @property
     def id(self) -> str:
         """What tells this operation from every other."""
-        return self._info.id
+        return self.__info.id
 
-    def add_callback(self, callback: ProgressCallback, *, paced: bool = False) -> None:
-        """Have `callback` told of every change of status and the newest state otherwise.
+    def add_callback(self, callback: ProgressCallback | AsyncProgressCallback) -> None:
+        """Call `callback` with every change of status, and with the newest state otherwise, of this
+        operation and of all its parts.
 
-        It runs in the thread that updates the tracker. One that is seen to be slow (over 50 ms) is
-        moved to a thread of its own, where it gets the newest state. One that raises is logged.
-        Added twice, it is still told once.
+        It is called in a thread of the core's, up to 20 times a second for each operation, and may
+        take its time: an update costs the work next to nothing whatever it does. A coroutine
+        function is awaited on the event loop that runs where it is added. A callback that raises
+        is logged. One that was added already is not called twice.
 
-        Args:
-            callback: Gets the states.
-            paced: Whether 20 states a second are enough while the operation is in progress. They
-                come from a thread of the core's, and an update costs the work next to nothing. It
-                is how a job tells its sinks.
+        Raises:
+            RuntimeError: A coroutine function was added where no event loop is running.
         """
-        with self._lock:
-            if any(d.callback == callback for d in (*self._direct, *self._paced)):
-                return
-            if paced:
-                self._paced = (*self._paced, Delivery(callback))
-            else:
-                self._direct = (*self._direct, Delivery(callback))
-            self._choose_path()
+        self.__share(callback, _feed_of(callback))
 
-    def remove_callback(self, callback: ProgressCallback) -> None:
-        """Tell `callback` nothing more. One that was never added is no error."""
-        with self._lock:
-            for delivery in (*self._direct, *self._paced):
-                if delivery.callback == callback:
-                    delivery.stop()
-            self._direct = tuple(d for d in self._direct if d.callback != callback)
-            self._paced = tuple(d for d in self._paced if d.callback != callback)
-            self._choose_path()
+    def remove_callback(self, callback: ProgressCallback | AsyncProgressCallback) -> None:
+        """Call `callback` no more. One that was never added is no error."""
+        with self.__lock:
+            for known, feed in self.__feeds:
+                if known == callback:
+                    feed.drop(self.id)
+            self.__feeds = tuple(pair for pair in self.__feeds if pair[0] != callback)
+            parts = self.__unfinished_parts()
+        for part in parts:
+            part.remove_callback(callback)
 
     def get_current_progress(self) -> ProgressInfo:
         """The newest state. Before `start` it is STARTING with nothing known."""
-        if self._pending_size is not self._applied_size:
-            with self._lock:
-                self._apply_pending_size()
-        return self._info
+        with self.__lock:
+            self.__apply_pending()
+            last = self.__info
+            if last.status is not ProgressStatus.IN_PROGRESS:
+                return last
+            if self.__parts is not None:
+                self.__apply_parts(self.__parts)
+            elif self.__clock() - self.__measured_at >= STANDSTILL_SECONDS:
+                measured = self.__next(None, None, {})
+                if (measured.speed, measured.eta) != (last.speed, last.eta):
+                    self.__info = measured
+            return self.__info
 
     def start(self, message: str = "") -> None:
-        """Begin: tell the callbacks STARTING. Does nothing when called again or after the end."""
-        with self._lock:
-            if self._started:
+        """Begin: STARTING. Does nothing when called again or after the end."""
+        if not self.__started:
+            self.__begin(message)
+
+    def __begin(self, message: str) -> None:
+        parent = self.__parent
+        if parent is not None:
+            parent.update()  # it is under way with its first part
+        with self.__lock:
+            if self.__started:
                 return
-            self._started = True
-            self._set(replace(self._info, message=message, timestamp=time.time()), keep=True)
-        self._flush()
+            self.__started = True
+            self.__set(replace(self.__info, message=message, timestamp=time.time()), changed=True)
+        self.__let_it_be_shown(BEGIN_SECONDS)
+        if parent is not None and (ending := parent.__ending) is not None:
+            self.__end(*ending)
 
     def update(
         self,
@@ -171,35 +216,108 @@ class ProgressTracker(ABC):
         Args:
             percentage: 0 to 100; None computes it from the sizes when both are known, else leaves
                 it. It is held below 100 until `complete`, and never falls.
-            current_size: Bytes done; None leaves it.
+            current_size: Units done; None leaves it.
             **changes: `total_size`, `speed`, `eta`, `message` and `details`; see `Changes`.
 
         Raises:
             TypeError: There is no argument of that name.
         """
-        if percentage is None and not changes and self._fast_path:
-            self._pending_size = current_size
-        else:
-            self._tell(percentage, current_size, changes)
+        if changes or not self.__fast_path:
+            self.__apply(percentage, current_size, changes)
+            return
+        if current_size is not None:
+            self.__pending_size = current_size
+        if percentage is not None and self.__pending_percentage < percentage < math.inf:
+            self.__pending_percentage = percentage
+
+    def advance(self, amount: int = 1) -> None:
+        """Say that so many more units are done. Starts the operation where `start` was not called.
+
+        Threads that share a tracker may all advance it; none is lost.
+        """
+        self.start()
+        with self.__lock:
+            done = self.__pending_size
+            if done is self.__applied_size:
+                done = self.__info.current_size
+            done = (done or 0) + amount
+            if self.__fast_path:
+                self.__pending_size = done
+                return
+            changed = self.__store(None, done, {})
+        self.__announce(changed=changed)
 
     def complete(self, message: str = "") -> None:
-        """End well: 100 %. Call it only once the result was checked."""
-        self._end(ProgressStatus.COMPLETED, message)
+        """End well: 100 %. Call it only once the result was checked. Parts that have not ended are
+        completed too.
+        """
+        self.__end(ProgressStatus.COMPLETED, message)
 
     def fail(self, message: str) -> None:
-        """End badly; `message` is the sentence for people: what happened and what to do."""
-        self._end(ProgressStatus.FAILED, message)
+        """End badly, with all parts that have not ended; `message` is the sentence for people: what
+        happened and what to do.
+        """
+        self.__end(ProgressStatus.FAILED, message)
 
     def cancel(self, message: str = "Cancelled.") -> None:
-        """End because someone asked for it."""
-        self._end(ProgressStatus.CANCELLED, message)
+        """End because someone asked for it, with all parts that have not ended."""
+        self.__end(ProgressStatus.CANCELLED, message)
+
+    def child(
+        self, operation: str, weight: float | None = None, *, unit: str = "B"
+    ) -> "CountingTracker":
+        """A new operation that is a part of this one; it counts from now on, begun or not.
+
+        Args:
+            operation: The part's name for people.
+            weight: The part's share of the whole, in any measure that all parts have in common,
+                such as bytes or seconds; None is unknown. Where every part has a weight, the
+                percentage of the whole follows from them. Without weights it follows from the
+                sizes, where every part knows its total and has the unit of the whole; else it is
+                unknown.
+            unit: What the part's sizes count.
+        """
+        from similubot_core.progress.counting_tracker import CountingTracker
+
+        return self.adopt(CountingTracker(operation, self.__clock, unit=unit), weight)
+
+    def adopt(self, tracker: TrackerT, weight: float | None = None) -> TrackerT:
+        """Make a tracker that has not begun, of any kind, a part of this one, as `child` does.
+
+        Raises:
+            ValueError: It has begun, or is a part of something already, or the weight is negative
+                or not finite.
+        """
+        if weight is not None and not (weight >= 0 and math.isfinite(weight)):
+            raise ValueError(f"the weight of a part is 0 or more, not {weight!r}")
+        with tracker.__lock:
+            if tracker.__started or tracker.__parent is not None or tracker is self:
+                raise ValueError(f"{tracker.operation} has begun, or is a part already")
+            tracker.__parent = self
+            tracker.__info = replace(tracker.__info, parent=self.id)
+        with self.__lock:
+            if self.__parts is None:
+                self.__parts = Parts(self.__info.unit)
+            self.__parts.add(tracker.id, tracker, weight)
+            feeds = self.__feeds
+        for callback, feed in feeds:
+            tracker.__share(callback, feed)
+        return tracker
+
+    def plan_weight(self, weight: float | None) -> None:
+        """Say how much all parts weigh together, those still to come too; None is unknown."""
+        with self.__lock:
+            if self.__parts is None:
+                self.__parts = Parts(self.__info.unit)
+            self.__parts.planned_weight = weight
 
     @abstractmethod
     def parse_output(self, text: str) -> bool:
         """Read what the tool printed: one whole line or more, with or without the line ends.
 
-        Any text at all leaves it without an exception. A program's output in pieces that end
-        anywhere is made into lines by `similubot_core.process.LineSplitter`.
+        Any text at all leaves it without an exception. It cannot end the operation: that the tool
+        printed "done" is no checked result. A program's output in pieces that end anywhere is made
+        into lines by `similubot_core.process.LineSplitter`.
 
         Returns:
             Whether the text said something about progress.
@@ -224,31 +342,106 @@ class ProgressTracker(ABC):
         else:
             self.fail(f"{self.operation} ended without a result that could be checked.")
 
-    def _tell(self, percentage: float | None, current_size: int | None, changes: Changes) -> None:
+    # -- the tree -------------------------------------------------------------------------------
+
+    def __share(self, callback: object, feed: Feed) -> None:
+        """Call a callback here and in all parts."""
+        with self.__lock:
+            if any(known == callback for known, _ in self.__feeds):
+                return
+            self.__feeds = (*self.__feeds, (callback, feed))
+            if self.__started and not self.__info.status.is_final:
+                feed.change(self.get_current_progress(), self)
+            parts = self.__unfinished_parts()
+        for part in parts:
+            part.__share(callback, feed)
+
+    def __unfinished_parts(self) -> "list[ProgressTracker]":
+        parts = [] if self.__parts is None else self.__parts.unfinished()
+        return [part for part in parts if isinstance(part, ProgressTracker)]
+
+    def _part_ended(self, info: ProgressInfo) -> None:
+        with self.__lock:
+            if self.__parts is not None:
+                self.__parts.end(info)
+        self.__announce(changed=False)
+
+    def __apply_parts(self, parts: Parts) -> None:
+        """Make a state of what the parts say now; called under the lock."""
+        figures = parts.figures()
+        changes: Changes = {}
+        if figures.current_size is not None or figures.total_size is not None:
+            self.__sums_parts = True
+        if self.__sums_parts and not self.__reported_total:
+            changes["total_size"] = figures.total_size
+        last = self.__info
+        total = changes.get("total_size", last.total_size)
+        percentage = figures.percentage
+        current = figures.current_size
+        if percentage is None and current is not None and total:
+            percentage = 100.0 * current / total
+        percentage = _percentage(percentage, last.percentage)
+        is_old = (percentage, total) == (last.percentage, last.total_size)
+        is_old = is_old and (current is None or current == last.current_size)
+        if is_old and self.__clock() - self.__measured_at < STANDSTILL_SECONDS:
+            return
+        made = self.__next(percentage, current, changes)
+        if figures.speed is not None and self.__reported_speed is None:
+            eta = _seconds_left(made.current_size, made.total_size, figures.speed)
+            made = replace(made, speed=figures.speed, eta=made.eta if eta is None else eta)
+        if not is_old or (made.speed, made.eta) != (last.speed, last.eta):
+            self.__info = made
+
+    # -- states ---------------------------------------------------------------------------------
+
+    def __apply(self, percentage: float | None, current_size: int | None, changes: Changes) -> None:
         if not changes.keys() <= Changes.__annotations__.keys():
             unknown = ", ".join(sorted(changes.keys() - Changes.__annotations__.keys()))
             raise TypeError(f"update() has no argument {unknown}")
         self.start()
-        with self._lock:
-            self._apply_pending_size()
-            last = self._info.status
-            if last.is_final:
-                return
-            info = self._next(percentage, current_size, changes)
-            self._set(info, keep=last is not ProgressStatus.IN_PROGRESS)
-        self._flush()
+        with self.__lock:
+            changed = self.__store(percentage, current_size, changes)
+        self.__announce(changed=changed)
 
-    def _end(self, status: ProgressStatus, message: str) -> None:
+    def __store(self, percentage: float | None, current_size: int | None, changes: Changes) -> bool:
+        """Make a state of an update, under the lock; returns whether it changed the status."""
+        self.__apply_pending()
+        last = self.__info.status
+        if last.is_final:
+            return False
+        if "total_size" in changes:
+            self.__reported_total = changes["total_size"] is not None
+        changed = last is not ProgressStatus.IN_PROGRESS
+        self.__set(self.__next(percentage, current_size, changes), changed=changed)
+        return changed
+
+    def __announce(self, *, changed: bool) -> None:
+        """Let the callbacks know that there is something new, outside the lock."""
+        if changed:
+            self.__let_it_be_shown(BEGIN_SECONDS)
+            return
+        for _, feed in self.__feeds:
+            feed.hurry()  # it may look rarely by now; the parts' feeds are the whole's too
+
+    def __end(self, status: ProgressStatus, message: str) -> None:
+        if getattr(_reading, "tracker", None) is self:
+            self.__refuse_end(status)
+            return
         self.start()
-        with self._lock:
-            self._fast_path = False
-            self._apply_pending_size()
-            last = self._info
-            if last.status.is_final:
+        with self.__lock:
+            if self.__ending is not None:
                 return
+            self.__ending = (status, message)
+            parts = self.__unfinished_parts()
+        for part in parts:
+            part.__end(status, message)
+        with self.__lock:
+            self.get_current_progress()
+            self.__fast_path = False
+            last = self.__info
             completed = status is ProgressStatus.COMPLETED
             total = last.total_size if last.total_size is not None else last.current_size
-            self._set(
+            self.__set(
                 replace(
                     last,
                     status=status,
@@ -260,61 +453,63 @@ class ProgressTracker(ABC):
                     message=message,
                     timestamp=time.time(),
                 ),
-                keep=True,
+                changed=True,
             )
-        self._flush()
+            info = self.__info
+        if self.__parent is not None:
+            self.__parent._part_ended(info)
+        self.__let_it_be_shown(END_SECONDS)
 
-    def _set(self, info: ProgressInfo, *, keep: bool) -> None:
-        """Store the state and queue it in order; called under the lock, so it calls nobody."""
-        self._info = info
-        for delivery in self._direct:
-            delivery.put(info, keep=keep)
-        if keep:
-            for delivery in self._paced:
-                delivery.put(info, keep=True)
-        self._choose_path()
+    def __refuse_end(self, status: ProgressStatus) -> None:
+        if not self.__end_was_refused:
+            self.__end_was_refused = True
+            logger.warning(
+                "%s: its parse_output tried to end it (%s), which text from a tool cannot do; "
+                "that was ignored.",
+                self.operation,
+                status.value,
+            )
 
-    def _flush(self) -> None:
-        for delivery in self._direct:
-            delivery.flush()
-        for delivery in self._paced:
-            delivery.flush()
-
-    def _choose_path(self) -> None:
-        """Decide, under the lock, what an update does; ask for ticks while somebody wants them."""
-        in_progress = self._info.status is ProgressStatus.IN_PROGRESS
-        self._ticks_go_on = in_progress and bool(self._paced)
-        self._fast_path = in_progress and not self._direct
-        if self._ticks_go_on:
-            self._ask_for_tick()
-
-    def _ask_for_tick(self) -> None:
-        if not self._tick_is_asked:
-            self._tick_is_asked = True
-            ticker.shared.call_soon(self._tick)
-
-    def _apply_pending_size(self) -> None:
-        """Make a state of the size that was stored last; called under the lock."""
-        size = self._pending_size
-        if size is self._applied_size:
+    def __let_it_be_shown(self, seconds: float) -> None:
+        """Wait until quick callbacks have a change of status, so that what a simple program prints
+        next comes after what they print.
+        """
+        if not self.__feeds or callback_threads.is_callback_thread():
             return
-        self._applied_size = size
-        last = self._info
-        if size is None or last.status is not ProgressStatus.IN_PROGRESS:
-            return
-        self._info = self._next(None, size, {})
+        deadline = time.monotonic() + seconds
+        for _, feed in self.__feeds:
+            feed.wait(max(0.0, deadline - time.monotonic()))
 
-    def _next(
+    def __set(self, info: ProgressInfo, *, changed: bool) -> None:
+        """Store the state; a change of status is queued in order, under the lock."""
+        self.__info = info
+        if changed:
+            for _, feed in self.__feeds:
+                feed.change(info, self)
+            self.__fast_path = info.status is ProgressStatus.IN_PROGRESS
+
+    def __apply_pending(self) -> None:
+        """Make a state of what was stored last; called under the lock."""
+        size, percentage = self.__pending_size, self.__pending_percentage
+        new_size = None if size is self.__applied_size else size
+        new_percentage = None if percentage == self.__applied_percentage else percentage
+        if new_size is None and new_percentage is None:
+            return
+        self.__applied_size, self.__applied_percentage = size, percentage
+        if self.__info.status is ProgressStatus.IN_PROGRESS:
+            self.__info = self.__next(new_percentage, new_size, {})
+
+    def __next(
         self, percentage: float | None, current_size: int | None, changes: Changes
     ) -> ProgressInfo:
         """The state in progress that comes now; called under the lock."""
-        last = self._info
+        last = self.__info
         current = last.current_size if current_size is None else _size(current_size)
         total = _size(changes["total_size"]) if "total_size" in changes else last.total_size
         if percentage is None and current is not None and total:
             percentage = 100.0 * current / total
         percentage = _percentage(percentage, last.percentage)
-        speed, eta = self._speed_and_eta(percentage, current, total, changes)
+        speed, eta = self.__speed_and_eta(percentage, current, total, changes)
         message, details = changes.get("message"), changes.get("details")
         return replace(
             last,
@@ -329,64 +524,75 @@ class ProgressTracker(ABC):
             timestamp=time.time(),
         )
 
-    def _speed_and_eta(
+    def __speed_and_eta(
         self, percentage: float, current: int | None, total: int | None, changes: Changes
     ) -> tuple[float | None, float | None]:
         """What the tool says now, else what it said before, else what is measured."""
-        self._measure(percentage, current)
+        self.__measure(percentage, current)
         if "speed" in changes:
-            speed = self._reported_speed = _finite(changes["speed"])
-        elif self._reported_speed is not None:
-            speed = self._reported_speed
+            speed = self.__reported_speed = _finite(changes["speed"])
+        elif self.__reported_speed is not None:
+            speed = self.__reported_speed
         else:
-            speed = self._meter.speed if self._meters_sizes else None
+            speed = self.__meter.speed if self.__meters_sizes else None
         if "eta" in changes:
-            eta = self._reported_eta = _finite(changes["eta"])
-        elif self._reported_eta is not None:
-            eta = self._reported_eta
-        elif self._meters_sizes:
+            eta = self.__reported_eta = _finite(changes["eta"])
+        elif self.__reported_eta is not None:
+            eta = self.__reported_eta
+        elif self.__meters_sizes:
             eta = _seconds_left(current, total, speed)
         else:
-            eta = self._meter.eta(100.0)
+            eta = self.__meter.eta(100.0)
         return speed, eta
 
-    def _measure(self, percentage: float, current: int | None) -> None:
+    def __measure(self, percentage: float, current: int | None) -> None:
         by_size = current is not None
-        if by_size is not self._meters_sizes:
-            self._meter = RateMeter(self._clock)
-            self._meters_sizes = by_size
-        self._meter.sample(percentage if current is None else current)
-        self._measured_at = self._clock()
+        if by_size is not self.__meters_sizes:
+            self.__meter = RateMeter(self.__clock)
+            self.__meters_sizes = by_size
+        self.__meter.sample(percentage if current is None else current)
+        self.__measured_at = self.__clock()
 
-    def _tick(self) -> None:
-        """Tell the paced callbacks the newest state; runs in the ticker's thread."""
-        with self._lock:
-            self._tick_is_asked = False
-            self._apply_pending_size()
-            if self._info.status is not ProgressStatus.IN_PROGRESS or not self._paced:
-                return
-            if self._info is self._ticked:
-                self._look_at_standstill()
-            if self._info is not self._ticked:
-                self._ticked = self._info
-                for delivery in self._paced:
-                    delivery.put(self._info, keep=False)
-            elif not self._meter.speed:
-                # Nothing moves. The next update asks for ticks anew; one more, the last, is for a
-                # thread that is about to store a size, since it found that it may.
-                self._fast_path = False
-                if not self._ticks_go_on:
-                    return
-                self._ticks_go_on = False
-            self._ask_for_tick()
-        self._flush()
 
-    def _look_at_standstill(self) -> None:
-        """Measure once more, a second after the last news; called under the lock."""
-        if self._clock() - self._measured_at >= STANDSTILL_SECONDS:
-            measured = self._next(None, None, {})
-            if (measured.speed, measured.eta) != (self._info.speed, self._info.eta):
-                self._info = measured
+def _guarded(parse: Callable[..., bool]) -> Callable[..., bool]:
+    """A `parse_output` during which the tracker cannot be ended (rule 5)."""
+
+    @functools.wraps(parse)
+    def parse_output(self: ProgressTracker, text: str) -> bool:
+        before = getattr(_reading, "tracker", None)
+        _reading.tracker = self
+        try:
+            return parse(self, text)
+        finally:
+            _reading.tracker = before
+
+    return parse_output
+
+
+_reading = threading.local()
+"""`tracker` is the one whose `parse_output` runs in this thread."""
+
+
+def _feed_of(callback: ProgressCallback | AsyncProgressCallback) -> Feed:
+    """The feed that a callback is called by; a sink's own where it is a paced sink's `show`."""
+    owner = getattr(callback, "__self__", None)
+    feed = getattr(owner, "feed", None)
+    if isinstance(feed, Feed) and callback == getattr(owner, "show", None):
+        return feed
+    if _is_async(callback):
+        from similubot_core.progress._loop_feed import LoopFeed
+
+        return LoopFeed(callback)
+    return Feed(callback, callback_threads.shared)
+
+
+def _is_async(
+    callback: ProgressCallback | AsyncProgressCallback,
+) -> TypeGuard[AsyncProgressCallback]:
+    """Whether it is a coroutine function, or an object whose call is one."""
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
+        getattr(type(callback), "__call__", None)  # noqa: B004  (what a call of it would be)
+    )
 
 
 def _finite(value: float | None) -> float | None:
@@ -414,3 +620,16 @@ def _size(value: float | None) -> int | None:
 def _percentage(value: float | None, last: float) -> float:
     value = _finite(value)
     return last if value is None else max(last, min(value, HIGHEST_UNFINISHED))
+
+
+_trackers: "weakref.WeakSet[ProgressTracker]" = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    """In a forked child: locks may be held by threads that are gone."""
+    for tracker in list(_trackers):
+        tracker._ProgressTracker__lock = threading.RLock()  # type: ignore[attr-defined]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from similubot_core import process
-from similubot_core.progress import _ticker as ticker
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 20.0
@@ -33,29 +32,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def until() -> Callable[[Callable[[], bool]], None]:
     """`until(condition)` returns once the condition holds and fails after a limit."""
     return wait_until
-
-
-class Ticks:
-    """A ticker that ticks when the test says so, in the test's thread."""
-
-    def __init__(self) -> None:
-        self.asked: list[Callable[[], object]] = []
-
-    def call_soon(self, function: Callable[[], object]) -> None:
-        self.asked.append(function)
-
-    def tick(self) -> None:
-        asked, self.asked = self.asked, []
-        for function in asked:
-            function()
-
-
-@pytest.fixture
-def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
-    """All trackers' ticker, in the test's hand."""
-    made = Ticks()
-    monkeypatch.setattr(ticker, "shared", made)
-    return made
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,18 @@ def test_the_copy_is_the_same_and_the_file_stays(folder: Path, file: Path, tmp_p
     assert names(folder) == ["song.m4a"]
 
 
-def test_progress_is_told_in_true_bytes(folder: Path, file: Path, tmp_path: Path) -> None:
+def test_progress_is_told_in_true_bytes(
+    folder: Path,
+    file: Path,
+    tmp_path: Path,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
+) -> None:
     seen: list[ProgressInfo] = []
+    left: list[ProgressInfo] = []
+    on_each_update(left.append)
     FolderUploader(folder).run(file, StageContext(tmp_path, callbacks=(seen.append,)))
     size = file.stat().st_size
-    assert [i.current_size for i in seen if i.status is ProgressStatus.IN_PROGRESS] == [
+    assert [info.current_size for info in left] == [
         BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES, size,
     ]  # fmt: skip
     assert {i.total_size for i in seen[1:]} == {size}

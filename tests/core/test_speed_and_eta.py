@@ -4,7 +4,6 @@ import pytest
 
 from similubot_core import CountingTracker, ProgressInfo
 from similubot_testkit.fake_clock import FakeClock
-from tests.core.conftest import Ticks
 
 MB = 1_000_000
 
@@ -17,14 +16,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 def tracker(clock: FakeClock) -> CountingTracker:
     return CountingTracker("Copy", clock)
-
-
-@pytest.fixture
-def seen(tracker: CountingTracker) -> list[ProgressInfo]:
-    """What a paced callback is told."""
-    states: list[ProgressInfo] = []
-    tracker.add_callback(states.append, paced=True)
-    return states
 
 
 def after_six_of_ten_megabytes(tracker: CountingTracker, clock: FakeClock) -> ProgressInfo:
@@ -109,50 +100,35 @@ def test_none_is_unknown_now_and_measured_again_later(
     assert (info.speed, info.eta) == (2 * MB, 1)
 
 
-def test_paced_callbacks_are_told_how_the_speed_sinks_when_nothing_moves(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
-) -> None:
+def test_the_speed_sinks_while_nothing_moves(tracker: CountingTracker, clock: FakeClock) -> None:
     after_six_of_ten_megabytes(tracker, clock)
-    ticks.tick()
-    assert (seen[-1].speed, seen[-1].eta) == (2 * MB, 2)
     clock.advance(1)
-    ticks.tick()
-    assert seen[-1].speed == 1.5 * MB
-    assert seen[-1].eta == pytest.approx(8 / 3)
-    assert seen[-1].current_size == 6 * MB
+    info = tracker.get_current_progress()
+    assert info.speed == 1.5 * MB
+    assert info.eta == pytest.approx(8 / 3)
+    assert info.current_size == 6 * MB
 
 
 def test_standing_still_is_measured_once_a_second(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
+    tracker: CountingTracker, clock: FakeClock
 ) -> None:
-    after_six_of_ten_megabytes(tracker, clock)
-    ticks.tick()
-    told = len(seen)
+    states = {id(after_six_of_ten_megabytes(tracker, clock)): tracker.get_current_progress()}
     for _ in range(8):
         clock.advance(0.25)
-        ticks.tick()
-    assert len(seen) == told + 2
+        info = tracker.get_current_progress()
+        states[id(info)] = info
+    assert len(states) == 3
 
 
-def test_after_ten_seconds_of_standstill_the_speed_is_0_and_nothing_more_is_told(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
+def test_after_ten_seconds_of_standstill_the_speed_is_0_and_nothing_is_new(
+    tracker: CountingTracker, clock: FakeClock
 ) -> None:
     after_six_of_ten_megabytes(tracker, clock)
     for _ in range(30):
-        ticks.tick()
         clock.advance(1)
-    assert (seen[-1].speed, seen[-1].eta) == (0, None)
-    assert ticks.asked == []
+        info = tracker.get_current_progress()
+    assert (info.speed, info.eta) == (0, None)
+    clock.advance(1)
+    assert tracker.get_current_progress() is info
     tracker.update(current_size=7 * MB)
-    ticks.tick()
-    assert seen[-1].current_size == 7 * MB
-
-
-def test_nothing_ticks_for_a_tracker_that_has_ended(
-    tracker: CountingTracker, clock: FakeClock, ticks: Ticks, seen: list[ProgressInfo]
-) -> None:
-    after_six_of_ten_megabytes(tracker, clock)
-    tracker.complete()
-    ticks.tick()
-    assert ticks.asked == []
-    assert seen[-1].status.is_final
+    assert tracker.get_current_progress().current_size == 7 * MB

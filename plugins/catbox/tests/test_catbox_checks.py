@@ -14,6 +14,8 @@ from similubot_core import ProgressInfo, ProgressStatus
 from similubot_loopback.catbox_server.faults import Reply, SlowRead
 from similubot_loopback.catbox_server.process import CatboxProcess
 
+OnEachUpdate = Callable[[Callable[[ProgressInfo], object]], None]
+
 
 def sparse(path: Path, size: int) -> Path:
     with path.open("wb") as file:
@@ -151,7 +153,11 @@ def test_a_file_that_changes_while_it_is_sent_never_lands(
 
 
 def test_a_file_that_disappears_between_two_attempts_is_told(
-    server: CatboxProcess, settings: CatboxSettings, clip: Path, at_once: Patience
+    server: CatboxProcess,
+    settings: CatboxSettings,
+    clip: Path,
+    at_once: Patience,
+    on_each_update: OnEachUpdate,
 ) -> None:
     server.script(Reply(503))
 
@@ -159,7 +165,8 @@ def test_a_file_that_disappears_between_two_attempts_is_told(
         if "Trying again" in info.message:
             clip.unlink(missing_ok=True)
 
+    on_each_update(remove)
     uploader = CatboxUploader(settings=settings, patience=at_once)
-    success, _, error = uploader.upload_with_progress(clip, remove)
+    success, _, error = uploader.upload_with_progress(clip)
     assert not success
     assert "clip.m4a could no longer be read" in (error or "")

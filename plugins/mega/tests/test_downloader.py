@@ -160,7 +160,12 @@ def test_two_downloads_at_once_do_not_disturb_each_other(
 
 @pytest.mark.parametrize("where", ["flow", "stall", "before the head", "api", "back-off", "repair"])
 def test_a_cancel_ends_it_within_2_seconds_and_leaves_only_what_is_gone_on_from(
-    server: LoopbackMega, make_downloader: Make, link: str, tmp_path: Path, where: str
+    server: LoopbackMega,
+    make_downloader: Make,
+    link: str,
+    tmp_path: Path,
+    where: str,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     from similubot_mega.backoff import Waits
 
@@ -201,10 +206,11 @@ def test_a_cancel_ends_it_within_2_seconds_and_leaves_only_what_is_gone_on_from(
 
     def run() -> None:
         try:
-            downloader.run(link, StageContext(job, cancel, (watch,)))
+            downloader.run(link, StageContext(job, cancel))
         except BaseException as error:
             outcome.append(error)
 
+    on_each_update(watch)
     thread = threading.Thread(target=run)
     thread.start()
     assert reached.wait(10)

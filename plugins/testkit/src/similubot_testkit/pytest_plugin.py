@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from similubot_core import ProgressTracker, StageContext
+    from similubot_core import ProgressInfo, ProgressTracker, StageContext
     from similubot_core.plugins.specs import Plugins
     from similubot_testkit.fake_clock import FakeClock
     from similubot_testkit.recording_sink import RecordingSink
@@ -33,6 +33,27 @@ def fake_clock() -> FakeClock:
     from similubot_testkit.fake_clock import FakeClock
 
     return FakeClock()
+
+
+@pytest.fixture
+def on_each_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Callable[[ProgressInfo], object]], None]:
+    """``on_each_update(function)`` calls it with the state that each update of any tracker leaves,
+    in the updating thread. A callback may leave out what is soon replaced.
+    """
+    from similubot_core import ProgressTracker
+
+    update = ProgressTracker.update
+
+    def watch(function: Callable[[ProgressInfo], object]) -> None:
+        def watched(tracker: ProgressTracker, *arguments: object, **changes: object) -> None:
+            update(tracker, *arguments, **changes)  # type: ignore[arg-type]
+            function(tracker.get_current_progress())
+
+        monkeypatch.setattr(ProgressTracker, "update", watched)
+
+    return watch
 
 
 @pytest.fixture

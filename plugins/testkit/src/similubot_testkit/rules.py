@@ -1,5 +1,6 @@
 """The six rules of progress as one check that any tracker, ours or a stranger's, is put through."""
 
+import logging
 import math
 import random
 import threading
@@ -176,13 +177,31 @@ def _text_is_no_status(make: Callable[[], ProgressTracker]) -> None:
     """Rule 5: whatever is printed, only the methods end an operation, and nothing raises."""
     tracker = make()
     seen = _record(tracker)
-    for text in _HOSTILE_TEXTS:
-        tracker.parse_output(text)
-        tracker.update(message=text)
+    refused = _Refused()
+    core = logging.getLogger("similubot_core.progress.tracker")
+    core.addHandler(refused)
+    try:
+        for text in _HOSTILE_TEXTS:
+            tracker.parse_output(text)
+            tracker.update(message=text)
+    finally:
+        core.removeHandler(refused)
+    assert not refused.messages, f"rule 5: {refused.messages[0]}"
     now = tracker.get_current_progress()
     assert not now.status.is_final, f"rule 5: text ended the operation: {now}"
     tracker.complete()
     assert_progress_keeps_the_rules(seen)
+
+
+class _Refused(logging.Handler):
+    """Keeps what the core says of ends that it refused."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
 
 
 def _safe_from_threads(make: Callable[[], ProgressTracker], samples: Sequence[str]) -> None:
