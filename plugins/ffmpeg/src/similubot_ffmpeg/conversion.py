@@ -365,9 +365,10 @@ class Conversion:
         counts = run.counts
         end = source_end(self.file, info.format)
         claimed = info.claim_of(track)
-        index = self._index_of(track)
-        if index is not None and index.packets:
-            claimed = index.plays
+        if info.format.startswith("mov,"):
+            # Of a fragmented file, whose index is empty, FFmpeg adds up what fragments are there.
+            index = self._index_of(track)
+            claimed = index.plays if index is not None and index.packets else None
         return Evidence(
             converted=converted,
             claimed=claimed,

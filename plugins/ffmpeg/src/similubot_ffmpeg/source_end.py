@@ -22,6 +22,13 @@ _OGG_PAGE = 27 + 255 + 255 * 255
 _OGG_TAIL = _OGG_PAGE + 4096
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_MOST_BOXES = 100_000
+_MP4_BOXES = (
+    *(b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"free", b"skip", b"wide"),
+    *(b"udta", b"meta", b"uuid", b"emsg", b"prft"),
+)
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_FLV_SIZE = b"\0\x08filesize\0"
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8000)}
 
@@ -153,10 +160,10 @@ def _voc(stream: BinaryIO, size: int) -> SourceEnd | None:
         stream.seek(begin)
         block = stream.read(4)
         if len(block) < 4 or block[0] == 0:
-            return SourceEnd(True)
+            return SourceEnd(block[:1] == b"\0")  # the block that ends the file
         length = int.from_bytes(block[1:], "little")
         if begin + 4 + length > size:
-            return _held(begin + 4, length, size)
+            return SourceEnd(False)  # nothing says how many blocks there were to be
         begin += 4 + length
     return None
 
@@ -177,6 +184,69 @@ def _asf(stream: BinaryIO, size: int) -> SourceEnd | None:
             live = flags & 1  # the length means nothing then
             return None if live or length == 0 else _held(0, length, size)
     return None
+
+
+def _mp4(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the outermost boxes; FFmpeg is silent on a cut within the head of a fragment."""
+    begin = 0
+    for _ in range(_MOST_BOXES):
+        stream.seek(begin)
+        head = stream.read(16)
+        if len(head) < 8:
+            return SourceEnd(True)
+        length, name = struct.unpack_from(">I4s", head)
+        if name not in _MP4_BOXES:
+            return None
+        if length == 1 and len(head) == 16:
+            (length,) = struct.unpack_from(">Q", head, 8)
+        if length == 0:
+            return SourceEnd(True)  # up to the end of the file
+        if length < 8 or begin + length > size:
+            return SourceEnd(False)
+        begin += length
+    return None
+
+
+def _wavpack(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the samples that each block counts: of all, before it, and in it."""
+    begin, end, total = 0, 0, 0
+    for _ in range(_MOST_BOXES):
+        stream.seek(begin)
+        head = stream.read(24)
+        if len(head) < 24 or head[:4] != b"wvpk":
+            break
+        length, _, counted, index, samples = struct.unpack_from("<IIIII", head, 4)
+        total = total or counted  # FFmpeg writes it into the first block only
+        if begin + 8 + length > size:
+            break
+        begin += 8 + length
+        end = max(end, index + samples)
+    if total in (0, 0xFFFF_FFFF):
+        return None
+    return SourceEnd(True) if end >= total else SourceEnd(False, end / total)
+
+
+def _matroska(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the length of the segment, which programs that write to a pipe leave open."""
+    head = stream.read(4096)
+    at = head.find(_SEGMENT)
+    if head[:4] != _EBML or at < 0 or head[at + 4] != 1:  # 1: eight bytes of length follow
+        return None
+    length = int.from_bytes(head[at + 5 : at + 12], "big")
+    begin = at + 12
+    if length == (1 << 56) - 1:
+        return None
+    return SourceEnd(begin + length <= size)
+
+
+def _flv(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the "filesize" of its metadata, a number of AMF0, which most programs write."""
+    begin = stream.read(4096)
+    at = begin.find(_FLV_SIZE) + len(_FLV_SIZE)
+    if at < len(_FLV_SIZE):
+        return None
+    (length,) = struct.unpack_from(">d", begin, at)
+    return _held(0, int(length), size) if 0 < length < _LARGEST_CHUNK else None
 
 
 def _mp3(stream: BinaryIO, size: int) -> SourceEnd | None:
@@ -231,6 +301,10 @@ _READERS: dict[str, Callable[[BinaryIO, int], SourceEnd | None]] = {
     "voc": _voc,
     "dsf": _dsf,
     "asf": _asf,
+    "flv": _flv,
+    "wv": _wavpack,
+    "matroska,webm": _matroska,
+    "mov,mp4,m4a,3gp,3g2,mj2": _mp4,
     "mp3": _mp3,
     "ogg": _ogg,
 }
