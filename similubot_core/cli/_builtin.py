@@ -1,12 +1,15 @@
 """What the core brings itself, registered through the same hooks as any plugin's."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from similubot_core.plugins.hookspecs import hookimpl
 from similubot_core.plugins.specs import (
+    Check,
     CommandContext,
     CommandSpec,
     ConverterSpec,
@@ -18,7 +21,7 @@ from similubot_core.plugins.specs import (
 )
 
 if TYPE_CHECKING:
-    from similubot_core.settings import SettingsTable
+    from similubot_core.settings import Settings, SettingsTable
 
 
 @hookimpl
@@ -69,9 +72,15 @@ def similubot_commands() -> list[CommandSpec]:
         _command(
             "plugins", "what is installed, and whether it works", "list_plugins", "CoreSettings"
         ),
-        _command("doctor", "check this machine's setup", "doctor"),
+        replace(_command("doctor", "check this machine's setup", "doctor"), check=_check_sandbox),
         _command("new-plugin", "write a plugin to begin with", "new_plugin"),
     ]
+
+
+def _check_sandbox(settings: "Settings") -> Sequence[Check]:
+    from similubot_core.cli.doctor import check_sandbox
+
+    return check_sandbox(settings)
 
 
 def _command(name: str, summary: str, module: str, settings: str | None = None) -> CommandSpec:

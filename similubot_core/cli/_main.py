@@ -97,9 +97,11 @@ def _run(arguments: list[str]) -> int:
 def _run_command(
     common: argparse.ArgumentParser, options: argparse.Namespace, words: list[str]
 ) -> int:
-    from pathlib import Path  # these three, because `--help` needs none of them
+    from pathlib import Path  # these, because `--help` needs none of them
 
     from similubot_core.cli._console_log import set_up_logging
+    from similubot_core.plugins.choice import CoreSettings
+    from similubot_core.process import set_sandbox
     from similubot_core.settings import Settings
 
     set_up_logging(debug=options.debug)
@@ -120,6 +122,7 @@ def _run_command(
     config = None if options.config is None else Path(options.config)
     tables = [schema.table_name for schema in plugins.schemas()]
     settings = Settings(config, search_default_paths=True, tables=tables)
+    set_sandbox(lambda: settings.table(CoreSettings).sandbox)
     if name not in ("plugins", "doctor"):  # which tell it themselves
         _warn_of_broken(plugins)
     return spec.run(parsed, CommandContext(plugins, settings, options.debug))

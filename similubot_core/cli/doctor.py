@@ -3,7 +3,7 @@
 import argparse
 import platform
 
-from similubot_core.errors import SimilubotError
+from similubot_core.errors import SimilubotError, StageError
 from similubot_core.plugins.choice import CoreSettings, undecided
 from similubot_core.plugins.specs import (
     Check,
@@ -13,6 +13,7 @@ from similubot_core.plugins.specs import (
     TrackerSpec,
 )
 from similubot_core.render import sanitize_line
+from similubot_core.settings import Settings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -78,3 +79,32 @@ def plugin_checks(context: CommandContext) -> list[Check]:
             detail = f"its check raised {type(error).__name__}"
             checks.append(Check(name, False, detail, "Report it to the plugin's authors."))
     return checks
+
+
+def check_sandbox(settings: Settings) -> list[Check]:
+    """What is in force here, as `doctor` says it, found by trying."""
+    from similubot_core.process import mechanism
+    from similubot_core.process.proof import what_gets_out
+
+    mode = settings.table(CoreSettings).sandbox
+    found = mechanism() if mode != "off" else None
+    if mode == "require" and found is None:
+        return [Check(
+            "Sandbox", False, "required, and this machine has neither bubblewrap nor Landlock",
+            'Install bubblewrap, or set [core] sandbox = "auto".',
+        )]  # fmt: skip
+    if found is None:
+        why = '[core] sandbox is "off"' if mode == "off" else "no bubblewrap and no Landlock here"
+        return [Check("Sandbox", True, f"none ({why}): programs run within limits alone")]
+    try:
+        out = what_gets_out()
+    except StageError as error:
+        return [Check("Sandbox", False, f"{found}: {error.message}", 'Set [core] sandbox = "off".')]
+    if out:
+        return [Check(
+            "Sandbox", False, f"{found}, but a program in it can {', '.join(out)}",
+            "Update bubblewrap or the kernel, and report it.",
+        )]  # fmt: skip
+    return [
+        Check("Sandbox", True, f"{found}: tried, and a program in it reaches only its own files")
+    ]

@@ -18,6 +18,7 @@ from similubot_core.jobs.stages import (
     StageContext,
     Uploader,
 )
+from similubot_core.process import Access, stage_access
 from similubot_core.progress.tracker import ProgressCallback
 
 logger = logging.getLogger(__name__)
@@ -97,12 +98,16 @@ def run_job(
         file = _download(job, own, cancel, callbacks)
         cancel.raise_if_cancelled()
         context = StageContext(_stage_folder(own, "convert"), cancel, callbacks)
-        converted = _own_file(job.converter.run(file, job.request, context), context, "converter")
+        with stage_access(Access(reads=(file,), writes=(context.folder,))):
+            made = job.converter.run(file, job.request, context)
+        converted = _own_file(made, context, "converter")
         cancel.raise_if_cancelled()
         size = converted.stat().st_size
         if job.uploader is not None:
             context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
-            result = job.uploader.run(converted, context)
+            access = Access(reads=(converted,), writes=(context.folder,), network=True)
+            with stage_access(access):
+                result = job.uploader.run(converted, context)
         else:
             result = str(_keep(converted, job))
         return JobResult(result, converted.name, size, time.monotonic() - began)
@@ -125,7 +130,9 @@ def _download(
     except OSError as error:
         raise write_error(own, error) from error
     context = StageContext(unfinished, cancel, callbacks)
-    file = _own_file(job.downloader.run(job.source, context), context, "downloader")
+    with stage_access(Access(writes=(unfinished,), network=True)):
+        fetched = job.downloader.run(job.source, context)
+    file = _own_file(fetched, context, "downloader")
     whole.mkdir(exist_ok=True)
     return file.replace(whole / file.name)
 

@@ -7,7 +7,7 @@ order of ``[core] prefer``; ``--from`` overrides both. Converters: by format, th
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from similubot_core import render
 from similubot_core.errors import UsageError
@@ -34,11 +34,14 @@ class CoreSettings:
     Attributes:
         prefer: The names of downloaders and converters, the preferred first: they decide between
             two that accept the same link or make the same format.
+        sandbox: Whether the programs that stages run are locked in: "auto" where the system can,
+            "require" refuses to run them where it cannot, "off" leaves it at limits.
     """
 
     table_name: ClassVar[str] = "core"
 
     prefer: tuple[str, ...] = ()
+    sandbox: Literal["auto", "require", "off"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,26 @@
 """What a program may use of the machine, and which limit it was that ended one."""
 
+import os
 import re
 import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from similubot_core.errors import StageError
 from similubot_core.render import duration, size
 
-LimitName: TypeAlias = Literal["memory", "cpu_seconds", "file_size", "open_files", "processes"]
+LimitName: TypeAlias = Literal[
+    "memory", "cpu_seconds", "file_size", "open_files", "processes", "disk"
+]
 
 MIB = 1024 * 1024
 _SECONDS_TO_END = 5
 _LAST_LINES = 3
+_DISK_SECONDS = 1.0
+_BLOCK = 4096
 # What C, C++, Python, Rust and Go programs say last when they get no more of something.
 _SAID: Mapping[LimitName, re.Pattern[str]] = {
     "memory": re.compile(
@@ -53,6 +59,8 @@ class Limits:
         open_files: How many files each process may have open.
         processes: How many processes and threads this user may have when another is started
             (the kernel holds root to none); 0 lets the program start no other program, but threads.
+        disk: Bytes by which all files in the folders that it may write may grow together, looked at
+            every second, a file counted as 4,096 at least.
     """
 
     memory: int | None = 4096 * MIB
@@ -60,6 +68,7 @@ class Limits:
     file_size: int | None = 16 * 1024 * MIB
     open_files: int | None = 1024
     processes: int | None = 4096
+    disk: int | None = 32 * 1024 * MIB
 
 
 def within_our_own(limits: Limits) -> Limits:
@@ -75,6 +84,7 @@ def within_our_own(limits: Limits) -> Limits:
         file_size=lower(limits.file_size, resource.RLIMIT_FSIZE),
         open_files=lower(limits.open_files, resource.RLIMIT_NOFILE),
         processes=limits.processes and lower(limits.processes, resource.RLIMIT_NPROC),
+        disk=limits.disk,
     )
 
 
@@ -118,8 +128,52 @@ def limit_that_ended(
         name = next(said, None)
     if name is None or getattr(limits, name) is None:
         return None
+    return limit_error(program, name, limits, f"exit status {returncode}: {stderr[-500:]}")
+
+
+def limit_error(program: str, name: LimitName, limits: Limits, detail: str = "") -> LimitReached:
+    """The error for a program that one of its limits ended."""
     sentence = f"{program} was stopped: it needed more than its limit of {_shown(name, limits)}."
-    return LimitReached(sentence, name, detail=f"exit status {returncode}: {stderr[-500:]}")
+    return LimitReached(sentence, name, detail=detail)
+
+
+class DiskWatch:
+    """What the folders that a program may write grow by, looked at once a second.
+
+    Args:
+        folders: The folders.
+        most: Bytes that they may grow by.
+        clock: Returns seconds that only grow.
+    """
+
+    def __init__(self, folders: Sequence[Path], most: int, clock: Callable[[], float]) -> None:
+        self._folders = folders
+        self._before = self._taken(most)
+        self._most = most + self._before
+        self._clock = clock
+        self._next = clock() + _DISK_SECONDS
+
+    def is_over(self) -> bool:
+        """Whether they have grown by more; False where it is too early to look again."""
+        if self._clock() < self._next:
+            return False
+        over = self._taken(self._most) > self._most
+        self._next = self._clock() + _DISK_SECONDS
+        return over
+
+    def _taken(self, enough: int) -> int:
+        """Bytes of all files; counted no further than `enough`, for there may be millions."""
+        total = 0
+        for folder in self._folders:
+            for path, _, names in os.walk(folder):
+                for name in names:
+                    try:
+                        total += max(_BLOCK, os.lstat(os.path.join(path, name)).st_size)  # noqa: PTH118
+                    except OSError:  # it has gone
+                        continue
+                    if total > enough:
+                        return total
+        return total
 
 
 def _shown(name: LimitName, limits: Limits) -> str:
@@ -130,4 +184,5 @@ def _shown(name: LimitName, limits: Limits) -> str:
         "file_size": f"{size(value)} for a file",
         "open_files": f"{value} open files",
         "processes": f"{value} processes" if value else "one process",
+        "disk": f"{size(value)} of disk",
     }[name]

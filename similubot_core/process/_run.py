@@ -13,8 +13,10 @@ from similubot_core.errors import StageError
 from similubot_core.process import _sandbox, _seccomp
 from similubot_core.process._children import Child, Start, start
 from similubot_core.process._limits import (
+    DiskWatch,
     Limits,
     as_resources,
+    limit_error,
     limit_that_ended,
     within_our_own,
 )
@@ -174,14 +176,24 @@ def run_process(
     name = sanitize_line(Path(argv[0]).name)
     words = [os.fspath(part) for part in argv]
     words[0] = _find(words[0], name, cwd)
-    what = _prepared(words, name, cwd, env, limits, access or _sandbox.current_access())
+    access = access or _sandbox.current_access()
+    what = _prepared(words, name, cwd, env, limits, access)
+    disk = None
+    if access is not None and access.writes and limits.disk is not None:
+        disk = DiskWatch(access.writes, limits.disk, clock)
+
+    def on_poll() -> None:
+        cancel.raise_if_cancelled()
+        if disk is not None and disk.is_over():
+            raise limit_error(name, "disk", limits)
+
     try:
         child = start(what)
     except (OSError, ValueError) as error:
         raise _not_started(name, cwd, error) from error
     stdout, stderr = _Stream(on_line, on_stdout), _Stream(on_line, on_stderr)
     try:
-        _read(child, name, stdout, stderr, cancel, stall_timeout, time_limit, clock)
+        _read(child, name, stdout, stderr, on_poll, stall_timeout, time_limit, clock)
         if child.error is not None:
             raise _not_started(name, cwd, child.error) from child.error
         stdout.close()
@@ -247,6 +259,8 @@ def _prepared(
     landlock = None
     if locked_in and how == "bubblewrap":
         argv = _sandbox.wrapped(argv, locked_in, folder, filtered=bool(program))
+        if not isinstance(locked_in.network, bool):
+            landlock = _sandbox.port_rule(locked_in.network)
     elif locked_in and how == "landlock":
         landlock = _sandbox.landlock_rules(argv[0], locked_in)
     priority = os.getpriority(os.PRIO_PROCESS, 0) + _gives_way_by
@@ -312,7 +326,7 @@ def _read(
     program: str,
     stdout: _Stream,
     stderr: _Stream,
-    cancel: CancelToken,
+    on_poll: Callable[[], object],
     stall_timeout: float | None,
     time_limit: float | None,
     clock: Callable[[], float],
@@ -348,7 +362,7 @@ def _read(
                     open_pipes -= 1
             if ended and (not ready or after_end > PIPE_BYTES):
                 return
-            cancel.raise_if_cancelled()
+            on_poll()
             now = clock()
             if stall_timeout is not None and now - last_output > stall_timeout:
                 raise ProcessStalled(f"{program} said nothing for {stall_timeout:g} s; try again.")

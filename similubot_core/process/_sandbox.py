@@ -12,14 +12,14 @@ import shutil
 import struct
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from similubot_core.errors import StageError
+from similubot_core.errors import SettingsError, StageError
 from similubot_core.process._children import LandlockRules, Start, start
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _SYSTEM_OF_NETWORK = (
     *("/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/crypto-policies"),
     "/run/systemd/resolve",
 )
+_NAMESPACES = ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 # Rights of Landlock (linux/landlock.h), by bits, with the version of its interface they came with.
@@ -83,34 +84,53 @@ class Access:
     locked_in: bool = True
 
 
-_mode: SandboxMode | None = None
 _stage_access: ContextVar[Access | None] = ContextVar("access of the stage", default=None)
 _lock = threading.Lock()
 
 
-def set_sandbox(mode: SandboxMode) -> None:
+def set_sandbox(mode: SandboxMode | Callable[[], SandboxMode]) -> None:
     """Say whether programs that `run_process` starts from now on are locked in; any thread.
 
     Args:
         mode: "auto" locks them in where the system can, "require" refuses to run them where it
-            cannot, "off" leaves it at limits. Without this call the environment variable
-            SIMILUBOT_CORE_SANDBOX decides, else it is "auto".
+            cannot, "off" leaves it at limits; or a function that is asked at each start. Without
+            this call the environment variable SIMILUBOT_CORE_SANDBOX decides, else it is "auto".
+
+    Raises:
+        ValueError: It is none of them.
     """
-    global _mode
-    if mode not in get_args(SandboxMode):
-        raise ValueError(f"the sandbox is one of {', '.join(get_args(SandboxMode))}")
-    _mode = mode
+    global _ask_mode
+    if callable(mode):
+        _ask_mode = mode
+    else:
+        chosen = _known(mode)
+        _ask_mode = lambda: chosen  # noqa: E731
 
 
 def sandbox_mode() -> SandboxMode:
-    """What `set_sandbox`, the environment or the default says."""
-    if _mode is not None:
-        return _mode
-    said = os.environ.get(VARIABLE, "")
-    for mode in get_args(SandboxMode):
-        if said == mode:
-            return mode  # type: ignore[no-any-return]
-    return "auto"
+    """What `set_sandbox`, the environment or the default says.
+
+    Raises:
+        SettingsError: The environment says something else.
+    """
+    return _ask_mode()
+
+
+def _known(mode: str) -> SandboxMode:
+    for known in get_args(SandboxMode):
+        if mode == known:
+            return known  # type: ignore[no-any-return]
+    raise ValueError(f"the sandbox is one of {', '.join(get_args(SandboxMode))}")
+
+
+def _mode_of_environment() -> SandboxMode:
+    try:
+        return _known(os.environ.get(VARIABLE) or "auto")
+    except ValueError as error:
+        raise SettingsError(f"The environment variable {VARIABLE}: {error}.") from None
+
+
+_ask_mode: Callable[[], SandboxMode] = _mode_of_environment
 
 
 @contextmanager
@@ -216,6 +236,16 @@ def landlock_rules(program: str, access: Access) -> LandlockRules:
     return LandlockRules(ruleset, paths, [int(access.network)] if one_port else [])
 
 
+def port_rule(port: int) -> LandlockRules | None:
+    """The rule that leaves only this TCP port to connect to; None where Landlock has none such.
+
+    bubblewrap, which shares the network then, is started under it.
+    """
+    if landlock_version() < 4:
+        return None
+    return LandlockRules(struct.pack("=QQ", 0, _BIND_AND_CONNECT), [], [port])
+
+
 def wrapped(argv: Sequence[str], access: Access, cwd: str, *, filtered: bool) -> list[str]:
     """`argv` as an argument of bubblewrap, which gives it a file system of only what it needs."""
     program = _bubblewrap()
@@ -226,9 +256,14 @@ def wrapped(argv: Sequence[str], access: Access, cwd: str, *, filtered: bool) ->
 def _wrapping(
     bubblewrap: str, program: str, access: Access, cwd: str, *, filtered: bool
 ) -> list[str]:
-    words = [bubblewrap, "--unshare-all", "--die-with-parent"]
-    if access.network is not False:
-        words.append("--share-net")
+    words = [bubblewrap, "--die-with-parent", *_NAMESPACES]
+    if os.geteuid() == 0:
+        # Without one of users: in it, root could not read a file that is another user's alone.
+        words += ["--cap-add", "CAP_DAC_OVERRIDE"]
+    else:
+        words.append("--unshare-user")
+    if access.network is False:
+        words.append("--unshare-net")
     bound: list[str] = []
 
     def bind(how: str, path: str) -> None:

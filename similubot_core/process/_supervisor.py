@@ -160,7 +160,7 @@ def lock_in(request: "dict[str, Any]", supervisor: int) -> None:
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if request["landlock"]:
         restrict_by_landlock(request["landlock"])
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not request["wrapped"]:  # bubblewrap does, once it needs them no more
         drop_capabilities()
     filtered = request["filter"]
     if request["wrapped"] and filtered:

@@ -263,6 +263,7 @@ def _limits(settings: FFmpegSettings) -> Limits:
         file_size=settings.max_output_size + _UNTIL_THE_NEXT_READING,
         open_files=_OPEN_FILES,
         processes=0,
+        disk=3 * settings.max_output_size + _UNTIL_THE_NEXT_READING,
     )
 
 
