@@ -27,6 +27,20 @@ class DamagedError(StageError):
     """
 
 
+class StorageError(StageError):
+    """A disk of this machine cannot take what the work needs; the sentence is for its owner.
+
+    Args:
+        message: As for every `SimilubotError`.
+        full: Whether room on the disk would help.
+        detail: For the log.
+    """
+
+    def __init__(self, message: str, *, full: bool = False, detail: str = "") -> None:
+        super().__init__(message, detail=detail)
+        self.full = full
+
+
 class Cancelled(SimilubotError):  # noqa: N818  (the word for it, as in asyncio.CancelledError)
     """The job's cancel token was set."""
 

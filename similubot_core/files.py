@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from similubot_core.errors import StageError
+from similubot_core.errors import StageError, StorageError
 from similubot_core.render import sanitize_line
 
 LONGEST_NAME_BYTES = 255
@@ -69,7 +69,7 @@ def write_error(folder: Path, error: OSError) -> StageError:
     """The sentence for a file that could not be written into `folder`."""
     shown = sanitize_line(str(folder))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StageError(f"The disk of {shown} is full; make room and try again.")
-    return StageError(
+        return StorageError(f"The disk of {shown} is full; make room and try again.", full=True)
+    return StorageError(
         f"Nothing can be written into {shown}: {error.strerror}; name another folder."
     )

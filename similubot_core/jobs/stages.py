@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:  # every plugin imports this module, and `similubot --help` waits for it
     from pathlib import Path
@@ -106,6 +106,32 @@ class Downloader(Protocol):
 
         Raises:
             StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before it is fetched.
+
+    Attributes:
+        name: Its file name; text from outside. "" where that is not known.
+        size: Its bytes; None where they are not known.
+    """
+
+    name: str = ""
+    size: int | None = None
+
+
+@runtime_checkable
+class DescribingDownloader(Downloader, Protocol):
+    """A downloader that can say what it is going to fetch; a downloader need not be one."""
+
+    def describe(self, source: str, context: StageContext) -> SourceInfo:
+        """Ask for the name and size of `source`, without fetching it.
+
+        Raises:
+            StageError: It cannot be fetched, for good; with the sentence for the user.
             Cancelled: The token was set.
         """
 

@@ -173,16 +173,16 @@ def test_a_job_list_of_a_later_version_is_left_alone(path: Path) -> None:
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 
+@pytest.fixture(scope="module")
+def one_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("fuzzed") / "jobs.db")
+
+
 @given(text, text, st.integers(0, 2**62), st.none() | st.integers(0, 2**62))
 def test_any_text_comes_back_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, source: str, name: str, user: int, server: int | None
+    one_store: Store, source: str, name: str, user: int, server: int | None
 ) -> None:
     request = JobRequest(user, server, 3, source, "attachment", name, None, "catbox")
-    path = tmp_path_factory.getbasetemp() / "fuzzed.db"
-    path.unlink(missing_ok=True)
-    store = Store(path)
-    job = store.add(request).id
-    record = store.get(job)
-    store.close()
+    record = one_store.get(one_store.add(request).id)
     assert record is not None
     assert record.request == request

@@ -3,7 +3,7 @@
 import re
 import signal
 
-from similubot_core import DamagedError, StageError
+from similubot_core import DamagedError, StageError, StorageError
 from similubot_core.render import duration, sanitize_line
 from similubot_ffmpeg.runs import Run
 
@@ -87,8 +87,9 @@ def failed(name: str, run: Run) -> StageError:
     """The error for a conversion that FFmpeg itself calls failed, or that wrote nothing."""
     name = sanitize_line(name, 80)
     if _said(_DISK_FULL, run):
-        message = "The disk is full, so the result could not be written; make room and try again."
-    elif _too_large(run):
+        sentence = "The disk is full, so the result could not be written; make room and try again."
+        return StorageError(sentence, full=True, detail=run.detail)
+    if _too_large(run):
         message = "The result is larger than a file may be here; ask for a lower bitrate."
     elif _said(_NO_ENCODER, run):
         message = (

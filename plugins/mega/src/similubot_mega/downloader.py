@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from similubot_core.cancel import CancelToken
-from similubot_core.errors import Cancelled, SimilubotError, StageError
-from similubot_core.jobs.stages import StageContext, standalone_context
+from similubot_core.errors import Cancelled, SimilubotError, StageError, StorageError
+from similubot_core.jobs.stages import SourceInfo, StageContext, standalone_context
 from similubot_core.progress.tracker import ProgressCallback
 from similubot_core.render import size as shown_size
 from similubot_core.settings import Settings
@@ -144,6 +144,19 @@ class MegaDownloader:
             return False, None, _UNEXPECTED.format(type(error).__name__)
         return True, MegaFileInfo(safe_name(remote.name), remote.size), None
 
+    def describe(self, source: str, context: StageContext) -> SourceInfo:
+        """Ask for a file's name and size before its first byte.
+
+        Raises:
+            StageError: There is no such file, or it is too large; the sentence for the user.
+            Cancelled: The token was set.
+        """
+        with self._transport(context) as transport:
+            api = self._api(transport, context.cancel, logger.info)
+            remote = self._find(api, parse_link(source))
+        self._check_limit(remote)
+        return SourceInfo(safe_name(remote.name), remote.size)
+
     def is_mega_link(self, url: str) -> bool:
         """Tell whether this is a link to a file or folder of MEGA, whole or not."""
         return looks_like_mega_link(url)
@@ -245,19 +258,24 @@ class MegaDownloader:
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
-    def _check_size(self, remote: RemoteFile, folder: Path) -> None:
-        """Refuse what is too large before its first byte."""
+    def _check_limit(self, remote: RemoteFile) -> None:
         limit = self._settings.max_size
         if limit is not None and remote.size > limit:
             raise StageError(
                 f"The file has {shown_size(remote.size)}, more than the {shown_size(limit)} that "
                 "are allowed here; choose a smaller one."
             )
+
+    def _check_size(self, remote: RemoteFile, folder: Path) -> None:
+        """Refuse what is too large before its first byte."""
+        self._check_limit(remote)
         free = shutil.disk_usage(folder).free + bytes_on_disk(folder)
         if remote.size + _SPARE_BYTES > free:
-            raise StageError(
-                f"The file has {shown_size(remote.size)} but only {shown_size(free)} of disk space "
-                "are free; free some, or choose another folder."
+            raise StorageError(
+                f"The download needs {shown_size(remote.size + _SPARE_BYTES)} of disk space, "
+                f"{shown_size(_SPARE_BYTES)} of it to spare, but {shown_size(free)} are free; make "
+                "room, or choose another folder.",
+                full=True,
             )
 
 

@@ -4,6 +4,7 @@ A link carries one MAC for the whole file, made of the chunks' MACs. So a wrong 
 end only, and is found by fetching chunks again until one comes with another MAC.
 """
 
+import errno
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ import requests
 import urllib3
 
 from similubot_core.cancel import CancelToken
-from similubot_core.errors import SimilubotError, StageError
+from similubot_core.errors import SimilubotError, StageError, StorageError
 from similubot_core.jobs.growing import GrowingFile
 from similubot_core.render import duration
 from similubot_mega.api import BAD_ADDRESS, MegaApi, MegaError, RemoteFile, over_quota, time_left
@@ -356,9 +357,10 @@ class EmbeddedDownload:
                     self._end()
 
 
-def disk_error(error: OSError) -> StageError:
+def disk_error(error: OSError) -> StorageError:
     """The error for a file that cannot be written."""
-    return StageError(
+    return StorageError(
         f"The downloaded file cannot be written ({error.strerror}); free some disk space or choose "
-        "another folder."
+        "another folder.",
+        full=error.errno in (errno.ENOSPC, errno.EDQUOT),
     )

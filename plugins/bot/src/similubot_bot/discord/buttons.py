@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import discord
 
+from similubot_bot.jobs.records import JobRecord
+
 EVENT = "similubot_button"
 
 _LOOKS = {
@@ -53,6 +55,11 @@ class ActionButton(
 def cancel_view(job: int) -> discord.ui.View:
     """The buttons of a job's message."""
     return _view(ActionButton("cancel", job))
+
+
+def outcome_view(record: JobRecord) -> discord.ui.View:
+    """The buttons of an ended job's message."""
+    return _view()
 
 
 def convert_view(message: int) -> discord.ui.View:

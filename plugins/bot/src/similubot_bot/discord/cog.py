@@ -5,6 +5,7 @@ Their ``type: ignore[arg-type]``: mypy cannot solve the generic types of `hybrid
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -42,6 +43,7 @@ Context = commands.Context[commands.Bot]
 Interaction = discord.Interaction[commands.Bot]
 
 SHOWN_WAITING = 10
+WAITING_MESSAGE = discord.InteractionResponseType.deferred_channel_message
 BITRATES = (64, 96, 128, 160, 192, 256, 320)
 UNEXPECTED = "Something unexpected happened. The bot's operator can find details in the log."
 
@@ -145,16 +147,19 @@ class Commands(commands.Cog):
         self, interaction: Interaction, reading: Reading, files: Sequence[AttachedFile]
     ) -> None:
         async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
-            if interaction.response.is_done():
-                return await interaction.followup.send(embed=embed, view=view, wait=True)
-            await interaction.response.send_message(embed=embed, view=view)
-            return await interaction.original_response()
+            return await interaction.followup.send(
+                embed=embed, view=view, wait=True, ephemeral=reading.private
+            )
 
         requester, channel = requester_of(interaction), interaction.channel_id
         assert channel is not None
+        self.service.check_access(requester)
         requests = self.service.make_requests(requester, channel, reading, files)
+        self.service.check_cooldown(requester)
+        # Looking a source up may take longer than the 3 seconds that an interaction waits.
+        await interaction.response.defer(thinking=True, ephemeral=reading.private)
         for sentence in await self.service.submit(requester, requests, reply_by(send)):
-            await _reply_ephemeral(interaction, sentence)
+            await interaction.followup.send(sentence, ephemeral=True)
 
     async def convert_plain(self, ctx: Context, text: str) -> None:
         """As the command convert, for a message that names none."""
@@ -361,20 +366,24 @@ class Commands(commands.Cog):
         if not links:
             raise UsageError(_("The link is not in that message any more."))
 
+        first = True
+
         async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
-            if interaction.response.is_done():
+            nonlocal first
+            if not first:
                 return await interaction.followup.send(embed=embed, view=view, wait=True)
-            await interaction.response.edit_message(content=None, embed=embed, view=view)
-            assert interaction.message is not None
-            return interaction.message
+            first = False
+            return await interaction.edit_original_response(content=None, embed=embed, view=view)
 
         assert interaction.channel_id is not None
         requester = requester_of(interaction)
         requests = self.service.make_requests(
             requester, interaction.channel_id, Reading(links), message=message
         )
+        self.service.check_cooldown(requester)
+        await interaction.response.defer()
         for sentence in await self.service.submit(requester, requests, reply_by(send)):
-            await _reply_ephemeral(interaction, sentence)
+            await interaction.followup.send(sentence, ephemeral=True)
 
 
 async def send_error(ctx: Context, error: Exception, prefix: str) -> None:
@@ -402,9 +411,13 @@ async def reply_with_error(interaction: Interaction, error: Exception, prefix: s
 
 
 async def _reply_ephemeral(interaction: Interaction, sentence: str) -> None:
-    """Reply to a press so that only the person who pressed sees it."""
+    """Reply to an interaction so that only the person who caused it sees the sentence."""
     try:
         if interaction.response.is_done():
+            if interaction.response.type is WAITING_MESSAGE:
+                # Nothing was sent yet: the waiting message is public, and the sentence is not.
+                with contextlib.suppress(discord.HTTPException):
+                    await interaction.delete_original_response()
             await interaction.followup.send(sentence, ephemeral=True)
         else:
             await interaction.response.send_message(sentence, ephemeral=True)

@@ -14,17 +14,22 @@ def footer(job: int) -> str:
     return f"Job {job}"
 
 
-def waiting_embed(record: JobRecord, position: int | None, now: float) -> discord.Embed:
+def waiting_embed(
+    record: JobRecord, position: int | None, now: float, *, waits_for_disk: bool = False
+) -> discord.Embed:
     """The message of a waiting job.
 
     Args:
         record: The job.
         position: Its position in the queue, from 1; None when it starts at once.
+        waits_for_disk: Whether it is its turn, and only room on the disk is missing.
         now: When that is so, in seconds since 1970: a position is never older than it says.
     """
     text = "Preparing to download and convert…"
     if position is not None:
         text = f"Position **{position}** in the queue (<t:{int(now)}:R>)."
+    if waits_for_disk:
+        text = f"Waits for disk space, until other jobs are done (<t:{int(now)}:R>)."
     embed = discord.Embed(title="🔄 Media Conversion", description=text, colour=NEUTRAL)
     embed.add_field(name="Source", value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import discord
 
-from similubot_bot.discord.buttons import cancel_view
+from similubot_bot.discord.buttons import cancel_view, outcome_view
 from similubot_bot.discord.embeds import final_embed, footer, kept_embed, notice, waiting_embed
 from similubot_bot.jobs.presenter import Reply
 from similubot_bot.jobs.records import JobRecord
@@ -37,8 +37,12 @@ def reply_by(send: Send) -> Reply:
     """A job's first message, sent by a function of discord.py that answers the request."""
 
     async def reply(record: JobRecord, position: int | None) -> int:
-        view = cancel_view(record.id)
-        message = await send(waiting_embed(record, position, time.time()), view)
+        if record.outcome is not None:
+            view = outcome_view(record)
+            message = await send(final_embed(record, record.outcome), view)
+        else:
+            view = cancel_view(record.id)
+            message = await send(waiting_embed(record, position, time.time()), view)
         view.stop()  # its button is found by its id; the view itself need not be kept
         return message.id
 
@@ -103,10 +107,13 @@ class JobMessages:
             self._message(record), self._interval, title=record.request.name, operations=operations
         )
 
-    async def show_position(self, record: JobRecord, position: int) -> None:
+    async def show_position(
+        self, record: JobRecord, position: int, *, waits_for_disk: bool = False
+    ) -> None:
         """Show the position of a waiting job; a failure is left to the next time."""
+        embed = waiting_embed(record, position, time.time(), waits_for_disk=waits_for_disk)
         try:
-            await self._message(record).edit(embed=waiting_embed(record, position, time.time()))
+            await self._message(record).edit(embed=embed)
         except Exception as error:  # noqa: BLE001  (whatever Discord says, the job waits on)
             why = describe_error(error)
             logger.info("The position of job %d is not shown: %s", record.id, why)
@@ -114,6 +121,12 @@ class JobMessages:
     async def show_kept(self, record: JobRecord, live: DiscordProgressUpdater) -> None:
         """Show that the job goes on after the restart; tried for 3 seconds."""
         live.finish(kept_embed(record), view=cancel_view(record.id))
+        await live.aclose(KEPT_SECONDS)
+
+    async def show_waiting_again(self, record: JobRecord, live: DiscordProgressUpdater) -> None:
+        """Show that the job waits for its next attempt."""
+        embed = waiting_embed(record, 1, time.time(), waits_for_disk=True)
+        live.finish(embed, view=cancel_view(record.id))
         await live.aclose(KEPT_SECONDS)
 
     async def show_outcome(

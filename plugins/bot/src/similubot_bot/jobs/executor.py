@@ -28,6 +28,8 @@ class JobTask:
         bitrate: Kilobits per second; None is the converter's default.
         to: The uploader as ``NAME`` or ``NAME=TARGET``.
         max_size: Bytes that the source may have at most.
+        format: The name of the result's format; None is the default.
+        locale: The language of sentences for the requester, such as "de".
         version: `TASK_VERSION` of the bot that made it.
     """
 
@@ -39,6 +41,8 @@ class JobTask:
     bitrate: int | None
     to: str
     max_size: int
+    format: str | None = None
+    locale: str = "en"
     version: int = TASK_VERSION
 
 
@@ -48,12 +52,14 @@ class AttemptListener(Protocol):
     def progress(self, info: ProgressInfo) -> None:
         """Report the newest state of an operation. Never blocks."""
 
-    def ended(self, outcome: JobOutcome | None) -> None:
+    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False) -> None:
         """Report the end of the attempt, exactly once; may wait for a disk.
 
         Args:
             outcome: How the job ended; None hands the job back without one: it is queued again, or
                 kept for the next start when the bot is stopping.
+            disk_full: Whether the job failed because the executor's disk was full: it may be tried
+                again when other jobs are gone.
         """
 
 
@@ -68,6 +74,9 @@ class Executor(Protocol):
 
     outlives_bot: bool
     """Whether attempts go on while the bot is down, to be found again by `adopt`."""
+
+    shares_disk: bool
+    """Whether attempts work on the disk of the bot's data folder, so that the bot reserves room."""
 
     @property
     def slots(self) -> int:
@@ -111,4 +120,6 @@ def task_of(request: JobRequest, max_size: int, *, job: int = 0, attempt: int = 
         request.bitrate,
         request.to,
         max_size,
+        request.format,
+        request.locale,
     )

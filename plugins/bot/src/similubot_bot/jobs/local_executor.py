@@ -7,12 +7,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from similubot_bot.i18n import _, language
 from similubot_bot.jobs.executor import AttemptListener, JobTask
 from similubot_bot.jobs.records import JobOutcome, JobStatus
 from similubot_bot.jobs.requests import plan_task
 from similubot_bot.jobs.watch import JobWatch, Repeater
 from similubot_bot.ops.logs import job_number
-from similubot_core import Cancelled, CancelToken, Settings, SimilubotError
+from similubot_core import Cancelled, CancelToken, Settings, SimilubotError, StorageError
 from similubot_core.jobs.pipeline import run_job
 from similubot_core.plugins.specs import Plugins
 
@@ -51,6 +52,7 @@ class LocalExecutor:
 
     name = "local"
     outlives_bot = False
+    shares_disk = True
 
     def __init__(self, plugins: Plugins, settings: Settings, folder: Path, slots: int) -> None:
         self._plugins = plugins
@@ -73,9 +75,15 @@ class LocalExecutor:
 
         def work() -> None:
             job_number.set(task.job)
-            outcome = self._work(task, attempt, listener)
+            language.set(task.locale)
+            disk_full = False
+            try:
+                outcome = self._work(task, attempt, listener)
+            except StorageError as error:
+                logger.error("Failed: %s (%s)", error.message, error.detail or "no further detail")
+                outcome, disk_full = self._storage_outcome(), error.full
             del self._attempts[task.job]
-            listener.ended(outcome)
+            listener.ended(outcome, disk_full=disk_full)
 
         # A daemon: a stage that does not obey its token cannot keep the program from ending.
         thread = threading.Thread(target=work, name=f"job-{task.job}", daemon=True)
@@ -134,6 +142,8 @@ class LocalExecutor:
             refusal = attempt.watch.refusal
             status = JobStatus.FAILED if refusal else JobStatus.CANCELLED
             return JobOutcome(status, refusal or "Cancelled.")
+        except StorageError:
+            raise
         except SimilubotError as error:
             logger.info("Failed: %s (%s)", error.message, error.detail or "no further detail")
             return JobOutcome(JobStatus.FAILED, error.message)
@@ -144,6 +154,12 @@ class LocalExecutor:
                 "Something unexpected happened. The bot's operator can find details in the log "
                 f"under job {task.job}.",
             )
+
+    @staticmethod
+    def _storage_outcome() -> JobOutcome:
+        """What a member is told of a disk that is not theirs."""
+        sentence = _("My own disk failed me; your file is not the reason. Try again later.")
+        return JobOutcome(JobStatus.FAILED, sentence)
 
     def _run_job(
         self, task: JobTask, attempt: _Attempt, listener: AttemptListener, folder: Path

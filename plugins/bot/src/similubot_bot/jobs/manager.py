@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import shutil
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Generic
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
+from similubot_bot.i18n import _, ngettext
+from similubot_bot.jobs.disk import DiskBudget, Fit
 from similubot_bot.jobs.executor import Executor, JobTask, task_of
 from similubot_bot.jobs.positions import QueuePositions
 from similubot_bot.jobs.presenter import JobPresenter, LiveT, Reply
@@ -18,16 +19,30 @@ from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.logs import job_number
 from similubot_bot.settings import BotSettings
-from similubot_core import ProgressCallback, ProgressInfo, SimilubotError, UsageError, render
+from similubot_core import (
+    ProgressCallback,
+    ProgressInfo,
+    SimilubotError,
+    SourceInfo,
+    UsageError,
+    render,
+)
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAX_ATTEMPTS = 30
 """A job during which the bot died this often is given up: it may be the reason."""
 DISK_CHECK_SECONDS = 15.0
+IN_TURN_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.1
 END_SECONDS = 5.0
 """How long stopping waits for interrupted attempts and for messages to be edited."""
+
+
+Describe = Callable[[JobRequest], Awaitable[SourceInfo | None]]
+"""Asks for the name and size of a source; None where that is not known in time. Raises a StageError
+for a source that cannot be fetched."""
 
 
 class RunningJob:
@@ -40,6 +55,8 @@ class RunningJob:
 
     Attributes:
         latest: The newest state that it reported; None before the first.
+        disk_full: Whether it ended because the executor's disk was full.
+        may_retry_on_full_disk: Whether a full disk hands the job back instead of ending it.
         done: Set in the event loop to its outcome, or to None when it was handed back.
     """
 
@@ -47,6 +64,8 @@ class RunningJob:
         self.record = record
         self.executor = executor
         self.latest: ProgressInfo | None = None
+        self.disk_full = False
+        self.may_retry_on_full_disk: Callable[[], bool] = lambda: False
         self._store = store
         self._callback: ProgressCallback | None = None
         self._loop = asyncio.get_running_loop()
@@ -62,10 +81,13 @@ class RunningJob:
         if self._callback is not None:
             self._callback(info)
 
-    def ended(self, outcome: JobOutcome | None) -> None:
+    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False) -> None:
         """Note the outcome in this thread: a crash between an upload's end and this note would
         upload it again. Then tell the event loop.
         """
+        if outcome is not None and disk_full and self.may_retry_on_full_disk():
+            outcome = None
+        self.disk_full = disk_full
         if outcome is not None:
             with _errors_logged():
                 self._store.do_now(Store.end, self.record.id, outcome)
@@ -90,6 +112,7 @@ class JobManager(Generic[LiveT]):
         operations_of: The names of the operations that a request's job is going to report, in
             order; () where they are not known.
         on_end: Called with the outcome of each job.
+        describe: Asks for the name and size of a request's source.
     """
 
     def __init__(
@@ -100,6 +123,7 @@ class JobManager(Generic[LiveT]):
         presenter: JobPresenter[LiveT],
         operations_of: Callable[[JobRequest], Sequence[str]],
         on_end: Callable[[JobOutcome], None],
+        describe: Describe,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -107,6 +131,10 @@ class JobManager(Generic[LiveT]):
         self._presenter = presenter
         self._operations_of = operations_of
         self._on_end = on_end
+        self._describe = describe
+        self._disk = DiskBudget(settings.folder / "jobs", settings.min_free_disk)
+        self._needs: dict[int, int] = {}
+        self.waits_for_disk: int | None = None
         caps = Caps(settings.jobs_per_user, settings.jobs_per_server)
         self._queue = FairQueue(caps, store.do_now(Store.served))
         self._adding = asyncio.Lock()
@@ -117,6 +145,7 @@ class JobManager(Generic[LiveT]):
         self._positions = QueuePositions(
             self._show_position, lambda job: self._open[job].request.channel
         )
+        self._lookups: asyncio.Future[Any] | None = None
         self._disk_timer: asyncio.TimerHandle | None = None
         self.stopping = False
 
@@ -148,11 +177,7 @@ class JobManager(Generic[LiveT]):
     @property
     def disk_is_low(self) -> bool:
         """Whether less disk is free than the settings want."""
-        try:
-            free = shutil.disk_usage(self._settings.folder).free
-        except OSError:  # the folder is gone, or its disk
-            return True
-        return free < self._settings.min_free_disk
+        return self._disk.free < max(1, self._settings.min_free_disk)
 
     # -- accepting and ending ---------------------------------------------------------------
 
@@ -183,7 +208,7 @@ class JobManager(Generic[LiveT]):
         if running is not None:
             running.executor.cancel(job)
         else:
-            self._end(record, JobOutcome(JobStatus.CANCELLED, "Cancelled before it started."))
+            self._end(record, JobOutcome(JobStatus.CANCELLED, _("Cancelled before it started.")))
         return True
 
     async def resume(self) -> None:
@@ -255,10 +280,16 @@ class JobManager(Generic[LiveT]):
                 self._pump_later()
                 break
             executor = self._free_executor()
-            ticket = None if executor is None else self._queue.start_next(time.time())
+            ticket = None if executor is None else self._queue.next()
             if executor is None or ticket is None:
                 break
-            self._start(self._open[ticket.job], executor)
+            record = self._open[ticket.job]
+            if executor.shares_disk and not self._reserve(record):
+                break
+            self._queue.start(ticket.job, time.time())
+            self._start(record, executor)
+        else:
+            self.waits_for_disk = None
         if not self.stopping:
             self._positions.set(self._queue.positions())
 
@@ -267,19 +298,22 @@ class JobManager(Generic[LiveT]):
     def _refuse_if_full(self, request: JobRequest) -> None:
         settings = self._settings
         if self.stopping:
-            raise UsageError("I am restarting; try again in a minute.")
+            raise UsageError(_("I am restarting; try again in a minute."))
         if len(self.open_of(request.user)) >= settings.open_per_user:
             raise UsageError(
-                f"You already have {settings.open_per_user} jobs here; wait for one to end, or "
-                "cancel one."
+                ngettext(
+                    "You already have {count} job here; wait for it to end, or cancel it.",
+                    "You already have {count} jobs here; wait for one to end, or cancel one.",
+                    settings.open_per_user,
+                )
             )
         here = [r for r in self._open.values() if r.request.server == request.server]
         if request.server is not None and len(here) >= settings.open_per_server:
-            raise UsageError("This server's queue is full; try again later.")
+            raise UsageError(_("This server's queue is full; try again later."))
         if self.disk_is_low:
             free = render.size(settings.min_free_disk)
             logger.warning("Refused a job: less than %s of disk is free", free)
-            raise UsageError("I am out of disk space at the moment; try again later.")
+            raise UsageError(_("I am out of disk space at the moment; try again later."))
 
     def _free_executor(self) -> Executor | None:
         for executor in self._executors:
@@ -296,6 +330,14 @@ class JobManager(Generic[LiveT]):
 
     async def _post(self, record: JobRecord, reply: Reply | None) -> None:
         self._posting[record.id] = None
+        record, refused = await self._in_turn(self._look_up(record))
+        if refused is not None and self._posting[record.id] is None:
+            self._end(record, refused)
+        ended = self._posting[record.id]
+        if ended is not None:
+            del self._posting[record.id]
+            await self._post_outcome(ended, reply)
+            return
         position = self._position_if_added(record)
         message = await self._presenter.post(record, position, reply)
         if message is not None:
@@ -306,7 +348,7 @@ class JobManager(Generic[LiveT]):
             await self._show_outcome(dataclasses.replace(ended, message=message))
             return
         if message is None:
-            self._end(record, JobOutcome(JobStatus.CANCELLED, "There was nowhere to reply."))
+            self._end(record, JobOutcome(JobStatus.CANCELLED, _("There was nowhere to reply.")))
             return
         record = dataclasses.replace(record, message=message)
         self._open[record.id] = record
@@ -314,6 +356,70 @@ class JobManager(Generic[LiveT]):
             self._positions.shown(record.id, position)
         self._enqueue(record)
         self.pump()
+
+    async def _in_turn(self, lookup: Awaitable[T]) -> T:
+        """Await a lookup, and then, for a moment, those that began before it: requests keep their
+        order where nothing is slow.
+        """
+        earlier, own = self._lookups, asyncio.ensure_future(lookup)
+        self._lookups = own
+        result = await own
+        if earlier is not None and not earlier.done():
+            await asyncio.wait({earlier}, timeout=IN_TURN_SECONDS)
+        return result
+
+    async def _look_up(self, record: JobRecord) -> tuple[JobRecord, JobOutcome | None]:
+        """Ask for the source's name and size; an outcome when it can never be converted here."""
+        request = record.request
+        try:
+            info = await self._describe(request)
+        except SimilubotError as error:
+            logger.info("Refused: %s (%s)", error.message, error.detail or "no further detail")
+            return record, JobOutcome(JobStatus.FAILED, error.message)
+        if info is not None:
+            name = render.sanitize_line(info.name, 100) or request.name
+            size = request.size if info.size is None else info.size
+            record = dataclasses.replace(
+                record, request=dataclasses.replace(request, name=name, size=size)
+            )
+            if record.id in self._open:
+                self._open[record.id] = record
+            with _errors_logged():
+                await self._store.do(Store.set_source, record.id, name, size)
+        return record, self._too_large(record)
+
+    def _too_large(self, record: JobRecord) -> JobOutcome | None:
+        size, limit = record.request.size, self._settings.max_size
+        if size is not None and size > limit:
+            sentence = _(
+                "The file has {size}, more than the {limit} that are allowed here; choose a "
+                "smaller one.",
+                size=render.size(size),
+                limit=render.size(limit),
+            )
+            return JobOutcome(JobStatus.FAILED, sentence)
+        need = self._disk.need(record.request)
+        if self._executors_share_disk() and self._disk.fit(need) is Fit.NEVER:
+            sentence = _(
+                "The file is too large for me: it takes {need} of disk space, and I have {largest} "
+                "at most.",
+                need=render.size(need),
+                largest=render.size(self._disk.largest()),
+            )
+            return JobOutcome(JobStatus.FAILED, sentence)
+        return None
+
+    def _executors_share_disk(self) -> bool:
+        return all(executor.shares_disk for executor in self._executors)
+
+    async def _post_outcome(self, record: JobRecord, reply: Reply | None) -> None:
+        """Send the first message of a job that has ended already."""
+        message = await self._presenter.post(record, None, reply)
+        if message is not None:
+            with _errors_logged():
+                await self._store.do(Store.set_message, record.id, message)
+        with _errors_logged():
+            await self._store.do(Store.set_shown, record.id)
 
     def _position_if_added(self, record: JobRecord) -> int | None:
         ticket = _ticket(record)
@@ -332,10 +438,26 @@ class JobManager(Generic[LiveT]):
         loop = asyncio.get_running_loop()
         self._disk_timer = loop.call_later(DISK_CHECK_SECONDS, self.pump)
 
+    def _reserve(self, record: JobRecord) -> bool:
+        """Reserve the disk for the job whose turn it is; False when it has to wait for it."""
+        need = max(self._disk.need(record.request), self._needs.get(record.id, 0))
+        fit = self._disk.fit(need)
+        if fit is Fit.NOW or (fit is Fit.NEVER and not self._running):
+            self._disk.reserve(record.id, need)
+            self.waits_for_disk = None
+            return True
+        if self.waits_for_disk != record.id:
+            self.waits_for_disk = record.id
+            logger.info("Job %d waits for %s of disk", record.id, render.size(need))
+            self._positions.changed(record.id)
+        if not self._running:  # nobody's end frees any: look again by and by
+            self._pump_later()
+        return False
+
     def _start(self, record: JobRecord, executor: Executor) -> None:
         self._positions.drop(record.id)
         if record.attempts >= MAX_ATTEMPTS:
-            sentence = "I crashed too often over this one, so I gave up; try another file."
+            sentence = _("I crashed too often over this one, so I gave up; try another file.")
             self._end(record, JobOutcome(JobStatus.FAILED, sentence))
             return
         record = dataclasses.replace(record, attempts=record.attempts + 1, started=time.time())
@@ -351,6 +473,7 @@ class JobManager(Generic[LiveT]):
             await self._store.do(Store.start, record.id)
         await self._positions.settled(record.id)
         live = self._live(running)
+        running.may_retry_on_full_disk = lambda: len(self._running) > 1
         running.executor.run(self._task(record), running)
         await self._finish(running, live)
 
@@ -383,11 +506,16 @@ class JobManager(Generic[LiveT]):
         outcome = await asyncio.shield(running.done)
         record = running.record
         del self._running[record.id]
+        self._disk.release(record.id)
         if outcome is None:
             if self.stopping:
                 await self._presenter.show_kept(record, live)
             else:
                 logger.warning("Job %d was handed back; it is queued again", record.id)
+                if running.disk_full:
+                    self._needs[record.id] = 2 * self._disk.need(record.request)
+                    await running.executor.forget(record.id)
+                await self._presenter.show_waiting_again(record, live)
                 self._queue.remove(record.id)
                 self._enqueue(record)
                 self.pump()
@@ -421,6 +549,7 @@ class JobManager(Generic[LiveT]):
         ended = dataclasses.replace(record, outcome=outcome)
         self._queue.remove(record.id)
         self._open.pop(record.id, None)
+        self._needs.pop(record.id, None)
         self._on_end(outcome)
         return ended
 
@@ -437,7 +566,8 @@ class JobManager(Generic[LiveT]):
     async def _show_position(self, job: int, position: int) -> None:
         record = self._open.get(job)
         if record is not None and record.message is not None:
-            await self._presenter.show_position(record, position)
+            waits_for_disk = job == self.waits_for_disk
+            await self._presenter.show_position(record, position, waits_for_disk=waits_for_disk)
 
 
 def _ticket(record: JobRecord) -> Ticket:

@@ -56,6 +56,10 @@ class QueuePositions:
                 task = asyncio.create_task(self._correct(channel), name=f"positions in {channel}")
                 self._editors[channel] = task
 
+    def changed(self, job: int) -> None:
+        """Have a job's message edited, whatever position it shows."""
+        self._shown.pop(job, None)
+
     def drop(self, job: int) -> None:
         """Start no further edit of a job's message, for others are going to edit it."""
         self._true.pop(job, None)

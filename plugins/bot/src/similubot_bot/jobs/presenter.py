@@ -29,17 +29,23 @@ class JobPresenter(Protocol[LiveT]):
     ) -> int | None:
         """Send a job's first message, however long that takes; its id, or None: there can be none.
 
-        Without `reply` (after a restart) it looks for a message that was sent already first.
+        Without `reply` (after a restart) it looks for a message that was sent already first. A job
+        that has ended already gets its outcome as the first message.
         """
 
     def live(self, record: JobRecord, operations: Sequence[str]) -> LiveT:
         """Keep the job's message live; `operations` are those that are known to come."""
 
-    async def show_position(self, record: JobRecord, position: int) -> None:
-        """Show the position of a waiting job."""
+    async def show_position(
+        self, record: JobRecord, position: int, *, waits_for_disk: bool = False
+    ) -> None:
+        """Show the position of a waiting job, and whether it waits for room on the disk."""
 
     async def show_kept(self, record: JobRecord, live: LiveT) -> None:
         """Show that the job goes on after the bot's restart."""
+
+    async def show_waiting_again(self, record: JobRecord, live: LiveT) -> None:
+        """Show that an executor handed the job back, and that it waits for its next attempt."""
 
     async def show_outcome(self, record: JobRecord, live: LiveT | None = None) -> None:
         """Show how the job ended; returns when that is done or can never be."""

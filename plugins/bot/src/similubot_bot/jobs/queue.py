@@ -67,18 +67,24 @@ class FairQueue:
         self._running.pop(job, None)
         self._order = None
 
-    def start_next(self, now: float) -> Ticket | None:
-        """Choose the next job that the caps let run, and count it as running from `now` on.
+    def next(self) -> Ticket | None:
+        """The next job that the caps let run; None when there is none.
 
         The caller sees to it that somebody is free to run it.
-
-        None when there is none.
         """
-        ticket = next((ticket for ticket in self.order() if self.fits(ticket)), None)
+        return next((ticket for ticket in self.order() if self.fits(ticket)), None)
+
+    def start(self, job: int, now: float) -> None:
+        """Count a waiting job as running from `now` on."""
+        ticket = self._running[job] = self._waiting.pop(job)
+        self._served[ticket.user] = now
+        self._order = None
+
+    def start_next(self, now: float) -> Ticket | None:
+        """Start what `next` names; None when there is nothing."""
+        ticket = self.next()
         if ticket is not None:
-            self._running[ticket.job] = self._waiting.pop(ticket.job)
-            self._served[ticket.user] = now
-            self._order = None
+            self.start(ticket.job, now)
         return ticket
 
     def add_running(self, ticket: Ticket) -> None:

@@ -17,6 +17,7 @@ from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.extensions import BotExtension, ExecutorContext, bot_extensions
 from similubot_bot.jobs.executor import Executor
 from similubot_bot.jobs.local_executor import LocalExecutor
+from similubot_bot.jobs.lookup import Lookup
 from similubot_bot.jobs.manager import JobManager
 from similubot_bot.jobs.requests import operations_of
 from similubot_bot.jobs.store_thread import StoreThread
@@ -158,6 +159,7 @@ def _make_service(
         messages,
         lambda request: operations_of(plugins, request),
         metrics.ended,
+        Lookup(plugins, context.settings),
     )
     watch = LoopWatch(metrics.late)
     return BotService(plugins, context.settings, settings, targets, store, manager, watch)
