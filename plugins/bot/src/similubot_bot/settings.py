@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -45,6 +45,8 @@ class BotSettings:
         stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
             not done by then are kept for the next start.
         keep_days: How long ended jobs stay in the job list.
+        on_delete: What becomes of a job whose message is deleted: "deliver" sends the outcome to
+            the requester directly, else into the channel; "cancel" cancels it.
         retry_minutes: How long an ended job can be repeated by its button; then its link is wiped.
         backups: How many daily backups of the job list are kept; 0 is none.
         log_file: Where the log is written as well, 10 MB and five older files; None is nowhere.
@@ -75,6 +77,7 @@ class BotSettings:
     admins: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     stop_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
+    on_delete: Literal["deliver", "cancel"] = "deliver"
     retry_minutes: Annotated[float, Meta(ge=0)] = 30.0
     backups: Annotated[int, Meta(ge=0, le=1000)] = 7
     log_file: Path | None = None

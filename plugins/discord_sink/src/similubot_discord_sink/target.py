@@ -12,6 +12,7 @@ import discord
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
 INVALID_WEBHOOK_TOKEN = 50027
 TOO_MANY_OLD_EDITS = 30046
+ARCHIVED_THREAD = 50083
 
 GONE = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK})
 """Codes that people bring about by deleting something; nobody need be warned."""
@@ -75,6 +76,8 @@ def classify_error(error: Exception) -> Verdict:
             return Verdict.MOVE
         if error.code == TOO_MANY_OLD_EDITS:
             return Verdict.SLOWER
+        if error.code == ARCHIVED_THREAD:
+            return Verdict.STOP
         if error.status in (400, 413):
             return Verdict.SKIP
         if error.status == 429 or error.status >= 500:

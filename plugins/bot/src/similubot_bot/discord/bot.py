@@ -17,6 +17,7 @@ from discord.ext import commands
 
 from similubot_bot.discord.buttons import ActionButton
 from similubot_bot.discord.cog import Commands, send_error
+from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.extensions import BotExtension
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
@@ -34,9 +35,10 @@ class SimilubotBot(commands.Bot):
     Args:
         settings: The table [bot].
         store: The job list, where it notes which slash commands Discord knows.
+        update_interval: Seconds from one edit of a message to the next.
     """
 
-    def __init__(self, settings: BotSettings, store: StoreThread) -> None:
+    def __init__(self, settings: BotSettings, store: StoreThread, update_interval: float) -> None:
         intents = discord.Intents(guilds=True, messages=True)
         intents.message_content = settings.message_content
         super().__init__(
@@ -52,6 +54,7 @@ class SimilubotBot(commands.Bot):
         )
         self._settings = settings
         self._store = store
+        self.messages = JobMessages(self, update_interval)
         self._service: BotService | None = None
         self._extensions: Sequence[BotExtension] = ()
         self._commands: Commands | None = None
@@ -69,7 +72,7 @@ class SimilubotBot(commands.Bot):
         """Called once logged in, before the gateway: jobs go on even while that is down."""
         service = self._service
         assert service is not None, "serve was not called"
-        self._commands = Commands(self, service)
+        self._commands = Commands(self, service, self.messages)
         await self.add_cog(self._commands)
         for extension in self._extensions:
             await self._add_commands(extension, service)
@@ -179,7 +182,13 @@ class SimilubotBot(commands.Bot):
     ) -> None:
         """Errors of other plugins' commands and outside of commands, such as an open quote."""
         if not isinstance(context.cog, Commands):
-            await send_error(context, exception, self._settings.shown_prefix)
+            prefix, delivery = self._settings.shown_prefix, self.messages.delivery
+            await send_error(context, exception, prefix, delivery)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A message is gone: perhaps a job's."""
+        if self._service is not None:
+            self._service.manager.on_message_deleted(payload.message_id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An event's handler failed; the bot lives on."""

@@ -20,6 +20,7 @@ from discord.ext import commands
 
 from similubot_bot.access import may_see_status
 from similubot_bot.discord.buttons import EVENT, convert_view
+from similubot_bot.discord.delivery import Delivery
 from similubot_bot.discord.embeds import NEUTRAL
 from similubot_bot.discord.errors import Refused, user_sentence
 from similubot_bot.discord.intake import (
@@ -28,7 +29,7 @@ from similubot_bot.discord.intake import (
     material_of,
     replied_material,
 )
-from similubot_bot.discord.job_messages import reply_by
+from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.discord.requester import requester_of
 from similubot_bot.i18n import _
 from similubot_bot.jobs.reading import Reading, read, read_bitrate, read_choice
@@ -54,11 +55,13 @@ class Commands(commands.Cog):
     Args:
         bot: The client that the commands belong to.
         service: Does what they ask for.
+        messages: Sends the messages of jobs.
     """
 
-    def __init__(self, bot: commands.Bot, service: BotService) -> None:
+    def __init__(self, bot: commands.Bot, service: BotService, messages: JobMessages) -> None:
         self.bot = bot
         self.service = service
+        self.messages = messages
         self._menu = app_commands.ContextMenu(
             name="Convert",
             callback=self.convert_menu,
@@ -158,7 +161,11 @@ class Commands(commands.Cog):
         self.service.check_cooldown(requester)
         # Looking a source up may take longer than the 3 seconds that an interaction waits.
         await interaction.response.defer(thinking=True, ephemeral=reading.private)
-        for sentence in await self.service.submit(requester, requests, reply_by(send)):
+        # Only the interaction can edit what one person sees, or what is where the bot is not.
+        absent = interaction.is_user_integration() and not interaction.is_guild_integration()
+        hold = reading.private or absent
+        reply = self.messages.reply_by(send, hold=hold)
+        for sentence in await self.service.submit(requester, requests, reply):
             await interaction.followup.send(sentence, ephemeral=True)
 
     async def convert_plain(self, ctx: Context, text: str) -> None:
@@ -193,8 +200,11 @@ class Commands(commands.Cog):
 
         requester = requester_of(ctx)
         requests = self.service.make_requests(requester, ctx.channel.id, reading, files, message.id)
-        for sentence in await self.service.submit(requester, requests, reply_by(send)):
-            await ctx.send(sentence)
+        reply = self.messages.reply_by(send)
+        if reading.private and ctx.guild is not None:
+            reply = self.messages.reply_directly(requester.user)
+        for sentence in await self.service.submit(requester, requests, reply):
+            await self.messages.delivery.answer(message, sentence)
 
     @convert_slash.autocomplete("bitrate")
     async def _complete_bitrate(
@@ -311,7 +321,8 @@ class Commands(commands.Cog):
 
     async def cog_command_error(self, ctx: Context, error: Exception) -> None:  # type: ignore[override]
         """Tell the requester what went wrong, alone where Discord can."""
-        await send_error(ctx, error, self.service.settings.shown_prefix)
+        prefix = self.service.settings.shown_prefix
+        await send_error(ctx, error, prefix, self.messages.delivery)
 
     async def cog_app_command_error(  # type: ignore[override]
         self, interaction: Interaction, error: app_commands.AppCommandError
@@ -382,22 +393,24 @@ class Commands(commands.Cog):
         )
         self.service.check_cooldown(requester)
         await interaction.response.defer()
-        for sentence in await self.service.submit(requester, requests, reply_by(send)):
+        for sentence in await self.service.submit(
+            requester, requests, self.messages.reply_by(send)
+        ):
             await interaction.followup.send(sentence, ephemeral=True)
 
 
-async def send_error(ctx: Context, error: Exception, prefix: str) -> None:
+async def send_error(ctx: Context, error: Exception, prefix: str, delivery: Delivery) -> None:
     """Tell the requester what went wrong with a command, alone where Discord can."""
     sentence = user_sentence(error, prefix)
     if sentence is None:
         return
     if not sentence:
         logger.error("A command failed unexpectedly", exc_info=error)
-        sentence = "Something unexpected happened. The bot's operator can find details in the log."
-    try:
-        await ctx.send(sentence, ephemeral=True)
-    except (discord.HTTPException, OSError) as failure:
-        logger.info("An error message could not be sent: %s", failure)
+        sentence = UNEXPECTED
+    if ctx.interaction is not None:
+        await _reply_ephemeral(ctx.interaction, sentence)
+    else:
+        await delivery.answer(ctx.message, sentence)
 
 
 async def reply_with_error(interaction: Interaction, error: Exception, prefix: str) -> None:

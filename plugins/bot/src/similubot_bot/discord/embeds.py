@@ -14,6 +14,14 @@ def footer(job: int) -> str:
     return f"Job {job}"
 
 
+def waiting_text(
+    record: JobRecord, position: int | None, now: float, *, waits_for_disk: bool = False
+) -> str:
+    """As `waiting_embed`, in a line of plain text."""
+    text = waiting_embed(record, position, now, waits_for_disk=waits_for_disk).description
+    return f"🔄 {escape(record.request.name)}: {text}"
+
+
 def waiting_embed(
     record: JobRecord, position: int | None, now: float, *, waits_for_disk: bool = False
 ) -> discord.Embed:

@@ -38,6 +38,6 @@ def user_sentence(error: Exception, prefix: str) -> str | None:
         return str(error)  # ours; what discord.py raises itself is derived from it
     if isinstance(error, commands.CheckFailure | app_commands.CheckFailure):
         return "You don't have permission to do that here."
-    if isinstance(error, discord.Forbidden):
-        return None  # there is nowhere we could say so
+    if isinstance(error, discord.HTTPException) and error.code in (10062, 10003, 10008):
+        return None  # the interaction, the channel or the message is gone: nobody is there
     return ""

@@ -9,9 +9,18 @@ from datetime import UTC, datetime
 import discord
 
 from similubot_bot.discord.buttons import cancel_view, outcome_view
-from similubot_bot.discord.embeds import final_embed, footer, kept_embed, notice, waiting_embed
-from similubot_bot.jobs.presenter import Reply
-from similubot_bot.jobs.records import JobRecord
+from similubot_bot.discord.delivery import Delivery, is_refused, patiently
+from similubot_bot.discord.embeds import (
+    final_embed,
+    footer,
+    kept_embed,
+    notice,
+    waiting_embed,
+    waiting_text,
+)
+from similubot_bot.i18n import _
+from similubot_bot.jobs.presenter import MessageRef, Reply
+from similubot_bot.jobs.records import JobRecord, JobStatus
 from similubot_discord_sink import (
     DiscordProgressUpdater,
     Verdict,
@@ -24,6 +33,7 @@ logger = logging.getLogger(__name__)
 Send = Callable[[discord.Embed, discord.ui.View], Awaitable[discord.Message]]
 """Sends a message, as the answer to a request."""
 
+UNKNOWN_MESSAGE = 10008
 LONGEST_DELAY = 60.0
 OUTCOME_SECONDS = 86_400.0
 """How long to retry showing an outcome while Discord cannot be reached."""
@@ -31,22 +41,6 @@ KEPT_SECONDS = 3.0
 SEARCHED_MESSAGES = 200
 SKEW_SECONDS = 120.0
 """How much this machine's clock and Discord's may differ."""
-
-
-def reply_by(send: Send) -> Reply:
-    """A job's first message, sent by a function of discord.py that answers the request."""
-
-    async def reply(record: JobRecord, position: int | None) -> int:
-        if record.outcome is not None:
-            view = outcome_view(record)
-            message = await send(final_embed(record, record.outcome), view)
-        else:
-            view = cancel_view(record.id)
-            message = await send(waiting_embed(record, position, time.time()), view)
-        view.stop()  # its button is found by its id; the view itself need not be kept
-        return message.id
-
-    return reply
 
 
 class JobMessages:
@@ -60,11 +54,49 @@ class JobMessages:
     def __init__(self, client: discord.Client, update_interval: float) -> None:
         self._client = client
         self._interval = update_interval
+        self.delivery = Delivery(client)
+        self._held: dict[int, discord.Message] = {}
+        self._text_only: set[int] = set()
+        self._told: set[int] = set()
+
+    def reply_by(self, send: Send, *, hold: bool = False) -> Reply:
+        """A job's first message, sent by a function of discord.py that answers the request.
+
+        Args:
+            send: The function.
+            hold: Whether the message can be edited only by way of the interaction that it answers:
+                one that only one person sees, or in a server that the bot is not in.
+        """
+
+        async def reply(record: JobRecord, position: int | None) -> MessageRef:
+            if record.outcome is not None:
+                view = outcome_view(record)
+                message = await send(final_embed(record, record.outcome), view)
+            else:
+                view = cancel_view(record.id)
+                message = await send(waiting_embed(record, position, time.time()), view)
+            view.stop()  # its button is found by its id; the view itself need not be kept
+            if hold:
+                self._held[record.id] = message
+            return message.id, message.channel.id
+
+        return reply
+
+    def reply_directly(self, user: int) -> Reply:
+        """A job's first message, sent to the requester alone."""
+
+        async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            channel = await self._client.create_dm(discord.Object(user))
+            return await channel.send(embed=embed, view=view)
+
+        return self.reply_by(send)
 
     async def post(
         self, record: JobRecord, position: int | None, reply: Reply | None
-    ) -> int | None:
+    ) -> MessageRef | None:
         """Send the first message of a job, and keep trying while Discord cannot be reached.
+
+        Where the bot may not write, it goes on to plain text, then to a direct message.
 
         Args:
             record: The job.
@@ -73,28 +105,63 @@ class JobMessages:
                 message that was sent already, and sends one into the channel if there is none.
 
         Returns:
-            The message's id; None when there can be none: the channel is gone or closed to us.
+            The message; None when there can be none: nobody may be answered anywhere.
         """
         delay, logged = 1.0, False
+        request = record.request
+        if reply is None and request.private:
+            reply = self.reply_directly(request.user)
         while True:
             try:
                 if reply is not None:
-                    return await reply(record, position)
+                    answer = reply
+                    return await patiently(lambda: answer(record, position))  # noqa: B023
                 found = await self._find(record)
-                return found or await reply_by(self._into_channel(record))(record, position)
+                if found is not None:
+                    return found, request.channel
+                answer = self.reply_by(self._into_channel(record))
+                return await patiently(lambda: answer(record, position))  # noqa: B023
             except Exception as error:  # noqa: BLE001  (classified, as the sink does)
-                reply = None
-                verdict = classify_error(error)
-                if verdict in (Verdict.STOP, Verdict.SKIP):
-                    logger.info("Job %d gets no message: %s", record.id, describe_error(error))
-                    return None
-                if verdict is not Verdict.MOVE:  # an interaction that died: the channel, at once
-                    if not logged:
-                        why = describe_error(error)
-                        logger.warning("Job %d waits for Discord: %s", record.id, why)
-                        logged = True
-                    await asyncio.sleep(delay)
-                    delay = min(LONGEST_DELAY, 2 * delay)
+                why = describe_error(error)
+                replied, reply = reply is not None, None
+                if classify_error(error) is Verdict.MOVE:
+                    continue  # an interaction that died: the channel, at once
+                if is_refused(error):
+                    if replied and not request.private and _of_interaction(error):
+                        continue
+                    logger.info("Job %d is refused its message: %s", record.id, why)
+                    return await self._post_elsewhere(record, position)
+                if not logged:
+                    logger.warning("Job %d waits for Discord: %s", record.id, why)
+                    logged = True
+                await asyncio.sleep(delay)
+                delay = min(LONGEST_DELAY, 2 * delay)
+
+    async def _post_elsewhere(self, record: JobRecord, position: int | None) -> MessageRef | None:
+        """Where the bot may not send a job's message: as text, else directly, else a reaction."""
+        request, delivery = record.request, self.delivery
+        why = delivery.rights_sentence(request.channel, request.server)
+        if request.private:
+            sentence = _(
+                "I can't send you direct messages, so this was not done; allow them first."
+            )
+            await delivery.say(request.channel, request.server, f"<@{request.user}> {sentence}")
+            return None
+        text = f"{waiting_text(record, position, time.time())} {why}".strip()
+        message = await delivery.say(request.channel, request.server, text)
+        if message is not None:
+            self._text_only.add(record.id)
+            return message.id, message.channel.id
+        if why or request.server is not None:
+            text = why or _("I can't write in {channel}.", channel=f"<#{request.channel}>")
+            message = await delivery.direct(
+                request.user, text, waiting_embed(record, position, time.time())
+            )
+            if message is not None:
+                await delivery.react(request.channel, request.message, "📨")
+                return message.id, message.channel.id
+        await delivery.react(request.channel, request.message, "⚠️")
+        return None
 
     def live(self, record: JobRecord, operations: Sequence[str] = ()) -> DiscordProgressUpdater:
         """Keep the job's message live while the job runs.
@@ -113,7 +180,11 @@ class JobMessages:
         """Show the position of a waiting job; a failure is left to the next time."""
         embed = waiting_embed(record, position, time.time(), waits_for_disk=waits_for_disk)
         try:
-            await self._message(record).edit(embed=embed)
+            if record.id in self._text_only:
+                text = waiting_text(record, position, time.time(), waits_for_disk=waits_for_disk)
+                await self._message(record).edit(content=text)
+            else:
+                await self._message(record).edit(embed=embed)
         except Exception as error:  # noqa: BLE001  (whatever Discord says, the job waits on)
             why = describe_error(error)
             logger.info("The position of job %d is not shown: %s", record.id, why)
@@ -137,12 +208,50 @@ class JobMessages:
         Returns when that is done or can never be.
         """
         assert record.outcome is not None
-        if record.message is None:
+        if record.message is not None and record.id not in self._text_only:
+            live = live or self.live(record)
+            live.finish(
+                final_embed(record, record.outcome),
+                content=f"<@{record.request.user}>",
+                view=outcome_view(record),
+            )
+            if await live.aclose(OUTCOME_SECONDS):
+                self._held.pop(record.id, None)
+                return
+            logger.info("The outcome of job %d cannot be shown in its message", record.id)
+        elif live is not None:
+            await live.aclose(0.0)
+        if record.message is not None:
+            self._told.add(record.id)
+            await self._deliver(record)
+        self._held.pop(record.id, None)
+        self._text_only.discard(record.id)
+
+    async def _deliver(self, record: JobRecord) -> None:
+        """Get the outcome to the requester although the job's message cannot show it."""
+        assert record.outcome is not None
+        request, delivery = record.request, self.delivery
+        text, gone = notice(record, record.outcome), False
+        try:
+            await self._message(record).edit(content=text, embed=None, view=None)
+        except discord.HTTPException as error:
+            gone = error.code == UNKNOWN_MESSAGE
+        except OSError:
+            pass
+        else:
             return
-        live = live or self.live(record)
-        live.finish(final_embed(record, record.outcome), content=f"<@{record.request.user}>")
-        if not await live.aclose(OUTCOME_SECONDS):
-            logger.info("The outcome of job %d could not be shown", record.id)
+        embed = final_embed(record, record.outcome)
+        ways = ["direct"] if request.private else ["direct", "say"] if gone else ["say", "direct"]
+        for way in ways:
+            if way == "say":
+                message = await delivery.say(request.channel, request.server, text)
+            else:
+                message = await delivery.direct(request.user, text, embed)
+            if message is not None:
+                return
+        done = record.outcome.status is JobStatus.DONE
+        if not await delivery.react(request.channel, request.message, "✅" if done else "❌"):
+            logger.warning("Nobody could be told how job %d ended", record.id)
 
     async def notify(self, record: JobRecord) -> None:
         """Reply to the job's message with a mention of the requester: its edit notified nobody.
@@ -150,6 +259,9 @@ class JobMessages:
         It is tried once: a mention that comes twice, or an hour late, is worse than none.
         """
         assert record.outcome is not None
+        if record.id in self._told:
+            self._told.discard(record.id)
+            return
         nobody_else = discord.AllowedMentions(
             everyone=False,
             roles=False,
@@ -191,8 +303,18 @@ class JobMessages:
 
     def _channel(self, record: JobRecord) -> discord.PartialMessageable:
         request = record.request
+        if record.message_channel is not None:
+            return self._client.get_partial_messageable(record.message_channel)
         return self._client.get_partial_messageable(request.channel, guild_id=request.server)
 
-    def _message(self, record: JobRecord) -> discord.PartialMessage:
+    def _message(self, record: JobRecord) -> discord.Message | discord.PartialMessage:
         assert record.message is not None
-        return self._channel(record).get_partial_message(record.message)
+        held = self._held.get(record.id)
+        return held or self._channel(record).get_partial_message(record.message)
+
+
+def _of_interaction(error: Exception) -> bool:
+    """Whether an interaction's own route was refused, where the channel's may not be."""
+    if not isinstance(error, discord.HTTPException):
+        return False
+    return "/webhooks/" in str(error.response.url) or "/interactions/" in str(error.response.url)

@@ -12,7 +12,7 @@ from similubot_bot.i18n import _, ngettext
 from similubot_bot.jobs.disk import DiskBudget, Fit
 from similubot_bot.jobs.executor import Executor, JobTask, task_of
 from similubot_bot.jobs.positions import QueuePositions
-from similubot_bot.jobs.presenter import JobPresenter, LiveT, Reply
+from similubot_bot.jobs.presenter import JobPresenter, LiveT, MessageRef, Reply
 from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
 from similubot_bot.jobs.store import Store
@@ -143,7 +143,7 @@ class JobManager(Generic[LiveT]):
         self._posting: dict[int, JobRecord | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._positions = QueuePositions(
-            self._show_position, lambda job: self._open[job].request.channel
+            self._show_position, lambda job: channel_of(self._open[job])
         )
         self._lookups: asyncio.Future[Any] | None = None
         self._disk_timer: asyncio.TimerHandle | None = None
@@ -231,6 +231,17 @@ class JobManager(Generic[LiveT]):
         if found:
             logger.info("Jobs from before the restart: %d", len(found))
         self.pump()
+
+    def on_message_deleted(self, message: int) -> None:
+        """A message is gone; if it is an open job's, its job is cancelled where the settings say
+        so. Otherwise the outcome goes elsewhere in the end.
+        """
+        if self._settings.on_delete != "cancel":
+            return
+        for record in list(self._open.values()):
+            if record.message == message:
+                logger.info("Job %d: its message was deleted", record.id)
+                self.cancel(record.id)
 
     async def stop(self, seconds: float, hurry: asyncio.Event) -> None:
         """Start nothing more; give what runs here some time, then keep it for the next start.
@@ -339,18 +350,16 @@ class JobManager(Generic[LiveT]):
             await self._post_outcome(ended, reply)
             return
         position = self._position_if_added(record)
-        message = await self._presenter.post(record, position, reply)
-        if message is not None:
-            with _errors_logged():
-                await self._store.do(Store.set_message, record.id, message)
+        posted = await self._presenter.post(record, position, reply)
+        await self._note_message(record, posted)
         ended = self._posting.pop(record.id)
         if ended is not None:
-            await self._show_outcome(dataclasses.replace(ended, message=message))
+            await self._show_outcome(_with_message(ended, posted))
             return
-        if message is None:
+        if posted is None:
             self._end(record, JobOutcome(JobStatus.CANCELLED, _("There was nowhere to reply.")))
             return
-        record = dataclasses.replace(record, message=message)
+        record = _with_message(record, posted)
         self._open[record.id] = record
         if position is not None:
             self._positions.shown(record.id, position)
@@ -414,12 +423,15 @@ class JobManager(Generic[LiveT]):
 
     async def _post_outcome(self, record: JobRecord, reply: Reply | None) -> None:
         """Send the first message of a job that has ended already."""
-        message = await self._presenter.post(record, None, reply)
-        if message is not None:
-            with _errors_logged():
-                await self._store.do(Store.set_message, record.id, message)
+        await self._note_message(record, await self._presenter.post(record, None, reply))
         with _errors_logged():
             await self._store.do(Store.set_shown, record.id)
+
+    async def _note_message(self, record: JobRecord, posted: MessageRef | None) -> None:
+        if posted is not None:
+            ended = _with_message(record, posted)
+            with _errors_logged():
+                await self._store.do(Store.set_message, record.id, posted[0], ended.message_channel)
 
     def _position_if_added(self, record: JobRecord) -> int | None:
         ticket = _ticket(record)
@@ -568,6 +580,19 @@ class JobManager(Generic[LiveT]):
         if record is not None and record.message is not None:
             waits_for_disk = job == self.waits_for_disk
             await self._presenter.show_position(record, position, waits_for_disk=waits_for_disk)
+
+
+def channel_of(record: JobRecord) -> int:
+    """The channel of a job's message."""
+    return record.message_channel or record.request.channel
+
+
+def _with_message(record: JobRecord, posted: MessageRef | None) -> JobRecord:
+    if posted is None:
+        return record
+    message, channel = posted
+    elsewhere = channel if channel != record.request.channel else None
+    return dataclasses.replace(record, message=message, message_channel=elsewhere)
 
 
 def _ticket(record: JobRecord) -> Ticket:

@@ -6,9 +6,12 @@ from typing import Protocol, TypeVar
 from similubot_bot.jobs.records import JobRecord
 from similubot_core import ProgressCallback
 
-Reply = Callable[[JobRecord, int | None], Awaitable[int]]
+MessageRef = tuple[int, int]
+"""The ids of a message and of its channel."""
+
+Reply = Callable[[JobRecord, int | None], Awaitable[MessageRef]]
 """Sends a job's first message, as the answer to its requester; takes the job's position in the
-queue (None: it starts at once) and returns the message's id."""
+queue (None: it starts at once)."""
 
 
 class LiveMessage(Protocol):
@@ -26,8 +29,8 @@ class JobPresenter(Protocol[LiveT]):
 
     async def post(
         self, record: JobRecord, position: int | None, reply: Reply | None
-    ) -> int | None:
-        """Send a job's first message, however long that takes; its id, or None: there can be none.
+    ) -> MessageRef | None:
+        """Send a job's first message, however long that takes; None: there can be none.
 
         Without `reply` (after a restart) it looks for a message that was sent already first. A job
         that has ended already gets its outcome as the first message.

@@ -97,9 +97,8 @@ async def _serve(
 ) -> None:
     metrics = Metrics()
     extensions = bot_extensions(context.plugins, context.settings)
-    bot = SimilubotBot(settings, store)
-    messages = JobMessages(bot, discord_settings.update_interval)
-    service = _make_service(context, settings, targets, store, metrics, messages, extensions)
+    bot = SimilubotBot(settings, store, discord_settings.update_interval)
+    service = _make_service(context, settings, targets, store, metrics, bot.messages, extensions)
     bot.serve(service, extensions)
     metrics.watch(bot, service)
     health = HealthServer(bot, service, metrics, extensions)
