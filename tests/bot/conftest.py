@@ -38,6 +38,7 @@ class BotProcess:
     log: Path
     settings: dict[str, str] = field(default_factory=dict)
     more_environ: dict[str, str] = field(default_factory=dict)
+    recover: bool = False
     process: "subprocess.Popen[bytes] | None" = None
 
     def environment(self) -> dict[str, str]:
@@ -68,7 +69,7 @@ class BotProcess:
         before = self.discord.identified
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(),
+                self.command(*(["--recover"] if self.recover else [])),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -176,7 +176,8 @@ def test_the_help_names_every_command_and_what_is_supported(bot: BotProcess) -> 
         assert word in text
     assert "folder" not in text, "nobody may name a folder of the bot's machine"
     assert set(bot.discord.commands()) == {
-        *("convert", "queue", "cancel", "status", "about", "help", "ping", "Convert")
+        *("convert", "queue", "cancel", "status", "about", "help", "ping", "Convert"),
+        *("mine", "settings", "forget", "setup", "admin"),
     }
 
 

@@ -36,7 +36,7 @@ def test_a_typed_link_becomes_a_link_to_playable_aac(
     assert shown["Length"] == "3s"
     assert shown["Bitrate"].startswith("128 kbps")
     assert answer.content == f"<@{asked.author_id}>"
-    assert not answer.buttons
+    assert [button["label"] for button in answer.buttons] == ["Again with…"]
     assert bot.terminate() == 0
     assert bot.left_over() == []
     assert bot.discord.unknown_routes == []

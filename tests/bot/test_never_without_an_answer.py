@@ -101,9 +101,8 @@ def test_a_message_that_is_deleted_in_mid_job(
     bot.discord.delete_message(answers(bot)[0])
     if on_delete == "cancel":
         bot.discord.wait(lambda: bot.mega.counters.open_downloads == 0)
-        assert bot.catbox.uploads == []
+        assert not bot.catbox.uploads
         return
-    told = bot.discord.wait(lambda: next(iter(bot.discord.messages(author=bot.discord.bot)), None))
     bot.discord.wait(lambda: bot.discord.messages(channel=bot.discord.dm(ann)), 60)
     told = bot.discord.messages(channel=bot.discord.dm(ann))[0]
     assert " is ready: http" in told.content

@@ -18,7 +18,11 @@ def accepts(link: str) -> bool:
 
 
 WORDS = Vocabulary(
-    accepts, ("catbox", "litterbox", "litterbox=24h"), ("m4a", "mp3", "opus"), (32, 512)
+    accepts,
+    ("catbox", "litterbox", "litterbox=24h"),
+    ("aac", "mp3", "opus"),
+    {"m4a": "aac"},
+    (32, 512),
 )
 
 UNDERSTOOD = [
@@ -96,6 +100,8 @@ UNDERSTOOD = [
     (f"{LINK} litterbox 24h", Reading((LINK,), to="litterbox=24h")),
     (f"{LINK} --to litterbox", Reading((LINK,), to="litterbox")),
     (f"{LINK} mp3", Reading((LINK,), format="mp3")),
+    (f"{LINK} m4a", Reading((LINK,), format="aac")),
+    (f"{LINK} format=.M4A", Reading((LINK,), format="aac")),
     (f"{LINK} as .MP3 192k", Reading((LINK,), bitrate=192, format="mp3")),
     (f"{LINK} --format opus", Reading((LINK,), format="opus")),
     (f"{LINK} --private", Reading((LINK,), private=True)),
@@ -134,7 +140,7 @@ REFUSED = [
     (f"{LINK} to nowhere", "can't upload to 'nowhere'. Choose one of catbox"),
     (f"{LINK} to=nowhere", "can't upload to 'nowhere'"),
     (f"{LINK} folder=/etc", "can't upload to 'folder=/etc'"),
-    (f"{LINK} --format wma", "can't convert to 'wma'. .*Choose one of m4a, mp3, opus"),
+    (f"{LINK} --format wma", "can't convert to 'wma'. .*Choose one of aac, mp3, opus"),
     (f"{LINK} opuss", "Did you mean opus"),
     (f"{LINK} -5", "1 kb/s or more"),
     (f"{LINK} 0", "1 kb/s or more"),

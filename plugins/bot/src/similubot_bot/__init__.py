@@ -61,6 +61,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="print what is missing, without connecting"
     )
     parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="ctl VERB",
+        help="do something to the running bot: `ctl help` lists what",
+    )
+    parser.add_argument(
         "--recover",
         action="store_true",
         help="first put a broken job list aside and take the newest good backup",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from similubot_bot.i18n import _
+from similubot_bot.preferences import ServerSettings
 from similubot_bot.settings import BotSettings
 
 
@@ -30,8 +31,16 @@ class Requester:
     sees: Callable[[int], bool] = field(default=lambda channel: False, compare=False)
 
 
-def refusal(settings: BotSettings, requester: Requester) -> str | None:
-    """Why this person may not use the bot here, in a sentence; None when they may."""
+def refusal(
+    settings: BotSettings, requester: Requester, server: ServerSettings | None = None
+) -> str | None:
+    """Why this person may not use the bot here, in a sentence; None when they may.
+
+    Args:
+        settings: The operator's.
+        requester: Who asks.
+        server: What the people who manage the server narrowed further; they themselves pass.
+    """
     if is_admin(settings, requester):
         return None
     if settings.servers is not None and requester.server not in settings.servers:
@@ -41,11 +50,18 @@ def refusal(settings: BotSettings, requester: Requester) -> str | None:
             return _("I do not answer in this channel.")
         first = f"<#{settings.channels[0]}>"
         return _("I do not answer in this channel; ask in {channel}.", channel=first)
-    if settings.roles is None and settings.users is None:
+    anybody = settings.roles is None and settings.users is None
+    named = requester.user in (settings.users or ()) or requester.roles & set(settings.roles or ())
+    if not anybody and not named:
+        return _("You do not have permission to use me; ask the people who run this server.")
+    if server is None or requester.manages:
         return None
-    if requester.user in (settings.users or ()) or requester.roles & set(settings.roles or ()):
-        return None
-    return _("You do not have permission to use me; ask the people who run this server.")
+    if server.channels is not None and not requester.channels & set(server.channels):
+        where = " ".join(f"<#{channel}>" for channel in server.channels[:5])
+        return _("I do not answer in this channel; ask in {channel}.", channel=where)
+    if server.roles is not None and not requester.roles & set(server.roles):
+        return _("You do not have permission to use me; ask the people who run this server.")
+    return None
 
 
 def is_admin(settings: BotSettings, requester: Requester) -> bool:

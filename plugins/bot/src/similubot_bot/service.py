@@ -10,25 +10,29 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-from similubot_bot.access import Requester, is_admin, may_cancel, refusal
-from similubot_bot.i18n import _
+from similubot_bot import preferences
+from similubot_bot.access import Requester, is_admin, may_cancel, may_see_status, refusal
+from similubot_bot.i18n import _, language, languages
 from similubot_bot.jobs.executor import task_of
-from similubot_bot.jobs.manager import JobManager
+from similubot_bot.jobs.manager import JobManager, Limits
 from similubot_bot.jobs.presenter import Reply
-from similubot_bot.jobs.reading import Reading, Vocabulary, find_links
+from similubot_bot.jobs.reading import Reading, Vocabulary, find_links, read_choice
 from similubot_bot.jobs.records import JobRecord, JobRequest
 from similubot_bot.jobs.requests import AttachedFile, make_requests, plan_task, vocabulary
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.loop_watch import LoopWatch
+from similubot_bot.preferences import MemberSettings, ServerSettings
 from similubot_bot.settings import BotSettings
 from similubot_core import ProgressInfo, Settings, SimilubotError, UsageError, render
 from similubot_core.plugins.specs import Plugins
 
+_NO_SERVER = ServerSettings()
 logger = logging.getLogger(__name__)
 
 DAY = 86_400.0
@@ -63,6 +67,7 @@ class BotService:
 
     Attributes:
         began: When the bot started, in seconds since 1970.
+        blocks: What is blocked, ("user" or "server", id), and why.
     """
 
     def __init__(
@@ -85,6 +90,9 @@ class BotService:
         self.store = store
         self._planning = asyncio.Lock()
         self._backed_up = 0.0
+        self._servers = store.do_now(preferences.load_servers)
+        self.blocks = store.do_now(preferences.load_blocks)
+        self._audits: WeakSet[asyncio.Future[None]] = WeakSet()
         self._requested: dict[int, float] = {}
         self._offered: dict[int, float] = {}
 
@@ -94,9 +102,118 @@ class BotService:
         Raises:
             UsageError: Says why not.
         """
-        why_not = refusal(self.settings, requester)
+        if not is_admin(self.settings, requester):
+            for key in (("user", requester.user), ("server", requester.server or 0)):
+                if key in self.blocks:
+                    reason = self.blocks[key]
+                    raise UsageError(_("The bot's operator has blocked this: {why}", why=reason))
+        why_not = refusal(self.settings, requester, self.server(requester.server))
         if why_not is not None:
             raise UsageError(why_not)
+
+    # -- what members, servers and operators set ------------------------------------------------
+
+    def server(self, server: int | None) -> ServerSettings:
+        """A server's settings."""
+        return self._servers.get(server or 0, _NO_SERVER)
+
+    async def set_server(self, requester: Requester, settings: ServerSettings) -> None:
+        """Keep the settings of the requester's server.
+
+        Raises:
+            UsageError: They do not manage a server, or a value is not possible here.
+        """
+        server = requester.server
+        if server is None:
+            raise UsageError(_("Use this in a server."))
+        if not may_see_status(self.settings, requester):
+            raise UsageError(_("Only people who manage this server can do that."))
+        self._check_choices(settings.to, settings.language)
+        await self.store.do(preferences.save_server, server, settings)
+        self._servers[server] = settings
+        await self.audit(f"user {requester.user}", "setup", f"server {server}")
+
+    async def member(self, user: int) -> MemberSettings:
+        """A member's settings."""
+        return await self.store.do(preferences.load_member, user)
+
+    async def set_member(self, user: int, settings: MemberSettings) -> None:
+        """Keep a member's settings.
+
+        Raises:
+            UsageError: A value is not possible here.
+        """
+        self._check_choices(settings.to, settings.language)
+        if settings.format is not None:
+            read_choice(settings.format, self.words.formats, _("I can't convert to"))
+        await self.store.do(preferences.save_member, user, settings)
+
+    def _check_choices(self, to: str | None, language: str | None) -> None:
+        if to is not None:
+            read_choice(to, self.targets, _("I can't upload to"))
+        if language is not None and language not in languages():
+            known = ", ".join(languages())
+            raise UsageError(_("I don't speak that language; I speak {known}.", known=known))
+
+    async def language_for(
+        self, user: int, server: int | None, client: str | None, community: str | None
+    ) -> str:
+        """The language of the answers to somebody, such as "de".
+
+        Args:
+            user: Who; what they set comes first.
+            server: Where; what is set there comes after `client`.
+            client: The language of their client; None where it is not known.
+            community: The server's own language; None where there is none.
+        """
+        try:
+            own = (await self.member(user)).language
+        except SimilubotError:
+            own = None
+        wanted = (own, client, self.server(server).language, community, self.settings.language)
+        known = languages()
+        for name in wanted:
+            if name is None:
+                continue
+            for candidate in (name, name.partition("-")[0]):
+                if candidate in known:
+                    return candidate
+        return "en"
+
+    async def forget(self, user: int) -> tuple[int, bool]:
+        """Delete what is stored about a member; how many jobs, and whether settings, that was."""
+        return await self.store.do(preferences.forget_member, user)
+
+    async def with_defaults(self, requester: Requester, reading: Reading) -> Reading:
+        """A reading in which what was not typed is what the member, else the server, chose."""
+        server = self.server(requester.server)
+        try:
+            member = await self.member(requester.user)
+        except SimilubotError:
+            member = MemberSettings()
+        to = next((t for t in (reading.to, member.to, server.to) if t in self.targets), None)
+        return replace(
+            reading,
+            bitrate=reading.bitrate or member.bitrate or server.bitrate,
+            format=reading.format or member.format,
+            to=to,
+            private=reading.private or bool(member.private),
+        )
+
+    async def block(self, kind: str, id_: int, reason: str | None) -> None:
+        """Block a user or a server, or (without a reason) unblock it."""
+        await self.store.do(preferences.save_block, kind, id_, reason)
+        self.blocks.pop((kind, id_), None)
+        if reason is not None:
+            self.blocks[kind, id_] = reason
+
+    async def audit(self, actor: str, action: str, subject: str = "", detail: str = "") -> None:
+        """Note who did what to whom; a failure is logged."""
+        logger.info("Audit: %s %s %s", actor, action, subject)
+        try:
+            await self.store.do(preferences.note_audit, actor, action, subject, detail)
+        except SimilubotError as error:
+            logger.warning("The audit log cannot be written: %s", error.detail)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -175,6 +292,8 @@ class BotService:
             UsageError: None was accepted; says why, and what to do.
         """
         refused: list[SimilubotError] = []
+        server = self.server(requester.server)
+        limits = Limits(server.open_per_user, server.open_per_server)
         self.check_cooldown(requester)
         before = self._requested.get(requester.user)
         self._requested[requester.user] = time.monotonic()  # counts at once, against two at a time
@@ -185,7 +304,7 @@ class BotService:
                 # One at a time: many at once would hold Python's lock, and wake up together.
                 async with self._planning:
                     await asyncio.to_thread(plan_task, self.plugins, self._core_settings, task)
-                await self.manager.submit(request, reply)
+                await self.manager.submit(request, reply, limits)
             except SimilubotError as error:
                 logger.info("Refused: %s (%s)", error.message, error.detail or "no further detail")
                 refused.append(error)
@@ -223,6 +342,19 @@ class BotService:
             del last[user]
         return max(0.0, last.get(requester.user, oldest) - oldest)
 
+    async def repeated(self, requester: Requester, job: int) -> JobRequest:
+        """The request of an ended job, to be made again by whom it was.
+
+        Raises:
+            UsageError: It is not theirs, or its link is forgotten by now.
+        """
+        record = await self.store.do(Store.get, job)
+        if record is None or record.outcome is None or not record.request.source:
+            raise UsageError(_("It is too late to repeat this; send the link again."))
+        if record.request.user != requester.user and not is_admin(self.settings, requester):
+            raise UsageError(_("Only who asked for this can repeat it."))
+        return replace(record.request, message=None, locale=language.get())
+
     def cancel(self, requester: Requester, job: int | None) -> int:
         """Cancel a job for somebody; None is their newest one. Returns its number.
 
@@ -236,6 +368,13 @@ class BotService:
             job = mine[-1].id
         record = self.manager.get(job)
         if record is not None and self._may_cancel(requester, record):
+            if record.request.user != requester.user:
+                owner = f"user {record.request.user}"
+                self._audits.add(
+                    asyncio.ensure_future(
+                        self.audit(f"user {requester.user}", f"cancelled job {job} of", owner)
+                    )
+                )
             self.manager.cancel(job)
             return job
         if record is not None and self.may_see(requester, record):

@@ -9,6 +9,7 @@ from msgspec import Meta
 MIB = 1024 * 1024
 
 _AtLeastOne = Annotated[int, Meta(ge=1, le=1000)]
+_Count = Annotated[int, Meta(ge=1)] | None
 _Ids = tuple[Annotated[int, Meta(ge=1)], ...] | None
 
 
@@ -25,6 +26,9 @@ class BotSettings:
         to: The uploader that is used where nobody names one, as ``NAME`` or ``NAME=TARGET``.
         targets: What people may name besides the plain names of the installed uploaders, such as
             "litterbox=24h".
+        downloaders: The names of the downloaders that people may use; None is all that are
+            installed.
+        sinks: Sinks that show each job besides its message, as ``NAME`` or ``NAME=TARGET``.
         offer: Whether a link in a plain message is answered with a "Convert" button.
         jobs: How many jobs run at once.
         jobs_per_user: How many of one user run at once.
@@ -36,6 +40,9 @@ class BotSettings:
         notify_after: Who has waited at least this many seconds gets a short message at the end that
             mentions them, for an edit notifies nobody; 0 is always, ``inf`` never.
         cooldown: Seconds that a user waits from one request to the next; 0 is none.
+        user_jobs_per_day, user_bytes_per_day: Jobs of one user, and bytes of their sources, in 24
+            hours; None is no limit.
+        server_jobs_per_day, server_bytes_per_day: The same of one server.
         servers: The servers where the bot answers; None is all, and an empty list none.
         channels: The channels where it answers, with their threads; None is all.
         roles: Who may use the bot: holders of one of these roles, or one of `users`; with both None
@@ -45,6 +52,7 @@ class BotSettings:
         stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
             not done by then are kept for the next start.
         keep_days: How long ended jobs stay in the job list.
+        language: The language of answers where nobody chose another, such as "de".
         on_delete: What becomes of a job whose message is deleted: "deliver" sends the outcome to
             the requester directly, else into the channel; "cancel" cancels it.
         retry_minutes: How long an ended job can be repeated by its button; then its link is wiped.
@@ -60,6 +68,8 @@ class BotSettings:
     data_folder: Path | None = None
     to: str = "catbox"
     targets: tuple[str, ...] = ()
+    downloaders: tuple[str, ...] | None = None
+    sinks: tuple[str, ...] = ()
     offer: bool = False
     jobs: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_per_user: _AtLeastOne = 1
@@ -70,6 +80,10 @@ class BotSettings:
     min_free_disk: Annotated[int, Meta(ge=0)] = 1024 * MIB
     notify_after: Annotated[float, Meta(ge=0)] = 30.0
     cooldown: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
+    user_jobs_per_day: _Count = None
+    user_bytes_per_day: _Count = None
+    server_jobs_per_day: _Count = None
+    server_bytes_per_day: _Count = None
     servers: _Ids = None
     channels: _Ids = None
     roles: _Ids = None
@@ -77,6 +91,7 @@ class BotSettings:
     admins: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     stop_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
+    language: str = "en"
     on_delete: Literal["deliver", "cancel"] = "deliver"
     retry_minutes: Annotated[float, Meta(ge=0)] = 30.0
     backups: Annotated[int, Meta(ge=0, le=1000)] = 7

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import gc
 import hashlib
 import json
 import logging
 import re
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 from discord.ext import commands
 
-from similubot_bot.discord.buttons import ActionButton
+from similubot_bot import preferences
+from similubot_bot.admin import Admin
+from similubot_bot.discord.buttons import ActionButton, AgainMenu
 from similubot_bot.discord.cog import Commands, send_error
 from similubot_bot.discord.job_messages import JobMessages
+from similubot_bot.discord.translator import Translator
 from similubot_bot.extensions import BotExtension
+from similubot_bot.i18n import languages
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.service import BotService
@@ -26,10 +33,24 @@ from similubot_bot.settings import BotSettings
 
 logger = logging.getLogger(__name__)
 
-MINUTE = 60.0
+MINUTE, WEEK = 60.0, 7 * 86_400.0
+PRESENCE_SECONDS = 30.0
+ADVICE_SECONDS = 5.0
 
 
-class SimilubotBot(commands.Bot):
+def _prefixes(bot: commands.Bot, message: discord.Message) -> list[str]:
+    assert isinstance(bot, _Client)
+    return commands.when_mentioned_or(bot.prefix_in(message.guild))(bot, message)
+
+
+# A mixin, for discord.py has two classes of bots; of the first, mypy knows what is inherited.
+if TYPE_CHECKING:
+    _Base = commands.Bot
+else:
+    _Base = object
+
+
+class _Client(_Base):
     """The client. Make it and run it in one event loop; give it its service before the login.
 
     Args:
@@ -42,7 +63,7 @@ class SimilubotBot(commands.Bot):
         intents = discord.Intents(guilds=True, messages=True)
         intents.message_content = settings.message_content
         super().__init__(
-            command_prefix=commands.when_mentioned_or(settings.prefix),
+            command_prefix=_prefixes,
             help_command=None,
             case_insensitive=True,
             strip_after_prefix=True,
@@ -72,17 +93,20 @@ class SimilubotBot(commands.Bot):
         """Called once logged in, before the gateway: jobs go on even while that is down."""
         service = self._service
         assert service is not None, "serve was not called"
-        self._commands = Commands(self, service, self.messages)
+        self.admin = Admin(service, self)
+        self._commands = Commands(self, service, self.messages, self.admin)
         await self.add_cog(self._commands)
         for extension in self._extensions:
             await self._add_commands(extension, service)
-        self.add_dynamic_items(ActionButton)
+        await self.tree.set_translator(Translator())
+        self.add_dynamic_items(ActionButton, AgainMenu)
         gc.collect()
         gc.freeze()
         self._background = [
             asyncio.create_task(service.loop_watch.run(), name="loop watch"),
             asyncio.create_task(self._prune_old_jobs(service), name="pruning"),
             asyncio.create_task(self._register_commands(), name="slash commands"),
+            asyncio.create_task(self._show_presence(service), name="presence"),
         ]
         await service.manager.resume()
 
@@ -128,7 +152,7 @@ class SimilubotBot(commands.Bot):
     async def _register_commands(self) -> None:
         """Register the slash commands with Discord, if they changed since the last time."""
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
-        text = json.dumps([self.application_id, payload], sort_keys=True)
+        text = json.dumps([self.application_id, payload, languages()], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await self._store.do(Store.note, "commands") == digest:
             return
@@ -157,8 +181,55 @@ class SimilubotBot(commands.Bot):
         elif (text := self._request_in(context)) is not None:
             context.command = self._commands.convert
             await self._commands.convert_plain(context, text)
-        elif self._settings.offer:
+        elif self._offers_in(message.guild):
             await self._commands.offer(context)
+
+    def prefix_in(self, guild: discord.Guild | None) -> str:
+        """What typed commands begin with in a server, or (None) in direct messages."""
+        if self._service is None or guild is None:
+            return self._settings.prefix
+        return self._service.server(guild.id).prefix or self._settings.prefix
+
+    def _offers_in(self, guild: discord.Guild | None) -> bool:
+        chosen = None
+        if self._service is not None and guild is not None:
+            chosen = self._service.server(guild.id).offer
+        return self._settings.offer if chosen is None else chosen
+
+    # -- what operators ask for -------------------------------------------------------------
+
+    async def announce(self, text: str) -> int:
+        """Write a text into each channel that was in use this week; how many took it."""
+        channels = await self._store.do(preferences.used_channels, time.time() - WEEK)
+        count = 0
+        for channel, server, _message in channels:
+            said = await self.messages.delivery.say(channel, server, text)
+            count += said is not None
+            await asyncio.sleep(1.0)  # far below the limits of Discord
+        return count
+
+    async def leave(self, server: int) -> bool:
+        """Leave a server; False when the bot is not in it."""
+        guild = self.get_guild(server)
+        if guild is None:
+            return False
+        await guild.leave()
+        return True
+
+    async def _show_presence(self, service: BotService) -> None:
+        """Keep the bot's status line true: Discord allows five changes in 20 seconds."""
+        shown = ""
+        while True:
+            await self.wait_until_ready()
+            running, waiting = len(service.manager.running), len(service.manager.waiting)
+            text = f"{running} running, {waiting} waiting" if running + waiting else "/convert"
+            if text != shown:
+                with contextlib.suppress(discord.DiscordException, OSError, RuntimeError):
+                    await self.change_presence(activity=discord.CustomActivity(text))
+                    shown = text
+            await asyncio.sleep(PRESENCE_SECONDS)
+
+    # -- messages ---------------------------------------------------------------------------
 
     def _request_in(self, context: commands.Context[Any]) -> str | None:
         """The request in a message that names no command; None when it holds none.
@@ -193,3 +264,40 @@ class SimilubotBot(commands.Bot):
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """An event's handler failed; the bot lives on."""
         logger.exception("The handler of %s failed", event_method)
+
+
+class SimilubotBot(_Client, commands.Bot):
+    """The client, with one connection to Discord's gateway."""
+
+
+class ShardedSimilubotBot(_Client, commands.AutoShardedBot):
+    """The client, with as many connections as Discord advises for its many servers."""
+
+
+async def make_client(
+    settings: BotSettings, store: StoreThread, update_interval: float, token: str
+) -> SimilubotBot | ShardedSimilubotBot:
+    """The client with one connection, or with several where Discord advises that.
+
+    Args:
+        settings: The table [bot].
+        store: The job list.
+        update_interval: Seconds from one edit of a message to the next.
+        token: The bot's; for asking Discord.
+    """
+    url = f"{discord.http.Route.BASE}/gateway/bot"
+    shards = 1
+    try:
+        timeout = aiohttp.ClientTimeout(total=ADVICE_SECONDS)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, headers={"Authorization": f"Bot {token}"}) as answer,
+        ):
+            if answer.status == 200:
+                shards = int((await answer.json())["shards"])
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        logger.info("Discord's advice on shards is not known: %s", type(error).__name__)
+    if shards > 1:
+        logger.info("Discord advises %d shards", shards)
+        return ShardedSimilubotBot(settings, store, update_interval)
+    return SimilubotBot(settings, store, update_interval)

@@ -19,7 +19,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from similubot_bot.access import may_see_status
-from similubot_bot.discord.buttons import EVENT, convert_view
+from similubot_bot.admin import Admin
+from similubot_bot.discord.buttons import EVENT, PICK_EVENT, again_view, convert_view
 from similubot_bot.discord.delivery import Delivery
 from similubot_bot.discord.embeds import NEUTRAL
 from similubot_bot.discord.errors import Refused, user_sentence
@@ -30,12 +31,13 @@ from similubot_bot.discord.intake import (
     replied_material,
 )
 from similubot_bot.discord.job_messages import JobMessages
+from similubot_bot.discord.people_cog import People, UserhashForm
 from similubot_bot.discord.requester import requester_of
-from similubot_bot.i18n import _
+from similubot_bot.i18n import _, language
 from similubot_bot.jobs.reading import Reading, read, read_bitrate, read_choice
 from similubot_bot.jobs.requests import AttachedFile
 from similubot_bot.service import BotService
-from similubot_core import DownloaderSpec, SimilubotError, UploaderSpec, UsageError, render
+from similubot_core import DownloaderSpec, UploaderSpec, UsageError, render
 from similubot_discord_sink import escape
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,6 @@ Interaction = discord.Interaction[commands.Bot]
 SHOWN_WAITING = 10
 WAITING_MESSAGE = discord.InteractionResponseType.deferred_channel_message
 BITRATES = (64, 96, 128, 160, 192, 256, 320)
-UNEXPECTED = "Something unexpected happened. The bot's operator can find details in the log."
 
 
 class Commands(commands.Cog):
@@ -56,12 +57,16 @@ class Commands(commands.Cog):
         bot: The client that the commands belong to.
         service: Does what they ask for.
         messages: Sends the messages of jobs.
+        admin: What operators may do.
     """
 
-    def __init__(self, bot: commands.Bot, service: BotService, messages: JobMessages) -> None:
+    def __init__(
+        self, bot: commands.Bot, service: BotService, messages: JobMessages, admin: Admin
+    ) -> None:
         self.bot = bot
         self.service = service
         self.messages = messages
+        self.people = People(self, service, admin)
         self._menu = app_commands.ContextMenu(
             name="Convert",
             callback=self.convert_menu,
@@ -72,19 +77,34 @@ class Commands(commands.Cog):
         )
 
     async def cog_load(self) -> None:
-        """Add the entry in the menu of messages."""
+        """Add the entry in the menu of messages, and the other commands."""
+        await self.bot.add_cog(self.people)
         self.bot.tree.add_command(self._menu)
 
     async def interaction_check(self, interaction: Interaction) -> bool:  # type: ignore[override]
-        """Whether this person may use the bot here."""
+        """Whether this person may use the bot here; sets the language of the answers."""
+        await self.set_language(interaction)
         try:
             self.service.check_access(requester_of(interaction))
         except UsageError as error:
             raise app_commands.CheckFailure(error.message) from None
         return True
 
+    async def set_language(self, where: Context | Interaction) -> None:
+        """Choose the language of the answers: the member's, their client's, the server's, ours."""
+        interaction = where if isinstance(where, discord.Interaction) else where.interaction
+        user = where.user if isinstance(where, discord.Interaction) else where.author
+        client = None if interaction is None else interaction.locale.value
+        guild = where.guild
+        community = None if guild is None else guild.preferred_locale.value
+        chosen = await self.service.language_for(
+            user.id, None if guild is None else guild.id, client, community
+        )
+        language.set(chosen)
+
     async def cog_check(self, ctx: Context) -> bool:  # type: ignore[override]
-        """Whether this person may use the bot here."""
+        """Whether this person may use the bot here; sets the language of the answers."""
+        await self.set_language(ctx)
         try:
             self.service.check_access(requester_of(ctx))
         except UsageError as error:
@@ -105,6 +125,7 @@ class Commands(commands.Cog):
         link="A link to a video or an audio file, or several",
         bitrate="Kilobits per second, such as 128",
         to="Where the result goes",
+        format="The format of the result, such as mp3",
         file="A file instead of a link",
         file2="Another file",
         file3="Another file",
@@ -116,6 +137,7 @@ class Commands(commands.Cog):
         link: str | None = None,
         bitrate: int | None = None,
         to: str | None = None,
+        format: str | None = None,  # noqa: A002  (what people see)
         file: discord.Attachment | None = None,
         file2: discord.Attachment | None = None,
         file3: discord.Attachment | None = None,
@@ -128,6 +150,11 @@ class Commands(commands.Cog):
         if to is not None:
             target = read_choice(to, self.service.targets, _("I can't upload to"))
             reading = replace(reading, to=target)
+        if format is not None:
+            words = self.service.words
+            name = words.endings.get(format.strip(". ").lower(), format)
+            chosen = read_choice(name, words.formats, _("I can't convert to"))
+            reading = replace(reading, format=chosen)
         reading = replace(reading, private=private or reading.private)
         await self._convert_for(interaction, reading, attached([file, file2, file3]))
 
@@ -139,6 +166,7 @@ class Commands(commands.Cog):
             await reply_with_error(interaction, error, self.service.settings.shown_prefix)
 
     async def _convert_menu(self, interaction: Interaction, message: discord.Message) -> None:
+        await self.set_language(interaction)
         self.service.check_access(requester_of(interaction))
         material = material_of(message)
         links = self.service.links(material.text)
@@ -157,6 +185,7 @@ class Commands(commands.Cog):
         requester, channel = requester_of(interaction), interaction.channel_id
         assert channel is not None
         self.service.check_access(requester)
+        reading = await self.service.with_defaults(requester, reading)
         requests = self.service.make_requests(requester, channel, reading, files)
         self.service.check_cooldown(requester)
         # Looking a source up may take longer than the 3 seconds that an interaction waits.
@@ -199,6 +228,7 @@ class Commands(commands.Cog):
             return await ctx.send(embed=embed, view=view)
 
         requester = requester_of(ctx)
+        reading = await self.service.with_defaults(requester, reading)
         requests = self.service.make_requests(requester, ctx.channel.id, reading, files, message.id)
         reply = self.messages.reply_by(send)
         if reading.private and ctx.guild is not None:
@@ -213,6 +243,14 @@ class Commands(commands.Cog):
         lowest, highest = self.service.words.bitrates or (1, 10_000)
         fitting = [b for b in BITRATES if lowest <= b <= highest and str(b).startswith(str(typed))]
         return [app_commands.Choice(name=f"{b} kb/s", value=b) for b in fitting]
+
+    @convert_slash.autocomplete("format")
+    async def _complete_format(
+        self, interaction: Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        formats = self.service.words.formats
+        fitting = [name for name in formats if name.startswith(typed.lower())]
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:25]]
 
     @convert_slash.autocomplete("to")
     async def _complete_to(
@@ -229,7 +267,7 @@ class Commands(commands.Cog):
             who = f"job {entry.record.id} · <@{entry.record.request.user}>"
             if entry.position is None:
                 latest = entry.latest
-                state = "starting" if latest is None else escape(latest.operation)
+                state = _("starting") if latest is None else escape(latest.operation)
                 share = "" if latest is None else f" {render.percent(latest.percentage)}"
                 lines.append(f"▶️ {who} · {state}{share}")
             elif sum(line[0].isdigit() for line in lines) < SHOWN_WAITING:
@@ -237,12 +275,16 @@ class Commands(commands.Cog):
             else:
                 hidden += 1
         if hidden:
-            lines.append(f"… and {hidden} more")
-        text = "\n".join(lines) or "No jobs are running or waiting here."
-        embed = discord.Embed(title="Queue", description=text, colour=NEUTRAL)
+            lines.append(_("… and {count} more", count=hidden))
+        text = "\n".join(lines) or _("No jobs are running or waiting here.")
+        embed = discord.Embed(title=_("Queue"), description=text, colour=NEUTRAL)
         manager = self.service.manager
         embed.set_footer(
-            text=f"{len(manager.running)} running, {len(manager.waiting)} waiting in all servers"
+            text=_(
+                "{running} running, {waiting} waiting in all servers",
+                running=len(manager.running),
+                waiting=len(manager.waiting),
+            )
         )
         await ctx.send(embed=embed, ephemeral=True)
 
@@ -251,7 +293,7 @@ class Commands(commands.Cog):
     async def cancel(self, ctx: Context, job: int | None = None) -> None:
         """Cancel one of your jobs."""
         job = self.service.cancel(requester_of(ctx), job)
-        await ctx.send(f"Cancelling job {job}.", ephemeral=True)
+        await ctx.send(_("Cancelling job {job}.", job=job), ephemeral=True)
 
     @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     @app_commands.default_permissions(manage_guild=True)
@@ -259,8 +301,8 @@ class Commands(commands.Cog):
         """Show the state of the bot and its machine."""
         service = self.service
         if not may_see_status(service.settings, requester_of(ctx)):
-            raise Refused("Only people who manage this server can see that.")
-        embed = discord.Embed(title="Status", colour=NEUTRAL)
+            raise Refused(_("Only people who manage this server can see that."))
+        embed = discord.Embed(title=_("Status"), colour=NEUTRAL)
         disk = shutil.disk_usage(service.settings.folder)
         versions = [f"Python {platform.python_version()}", f"discord.py {discord.__version__}"]
         plugins = [
@@ -282,19 +324,20 @@ class Commands(commands.Cog):
     async def about(self, ctx: Context) -> None:
         """Show what this bot is."""
         version = next((r.version for r in self.service.plugins.records if r.name == "bot"), "")
-        text = (
-            f"SimiluBot {version} converts what a link points to into audio, and sends back a link "
-            "to it, with the progress of every step in one message. "
-            f"`{self.service.settings.shown_prefix}help` shows how to ask."
+        text = _(
+            "SimiluBot {version} converts what a link points to into audio, and sends back a link "
+            "to it, with the progress of every step in one message. {command} shows how to ask.",
+            version=version,
+            command=f"`{self.service.settings.shown_prefix}help`",
         )
-        embed = discord.Embed(title="About", description=text, colour=NEUTRAL)
+        embed = discord.Embed(title=_("About"), description=text, colour=NEUTRAL)
         await ctx.send(embed=embed, ephemeral=True)
 
     @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]
     async def help(self, ctx: Context) -> None:
         """Show the commands, and what is supported."""
         service, prefix = self.service, self.service.settings.shown_prefix
-        embed = discord.Embed(title="Help", colour=NEUTRAL)
+        embed = discord.Embed(title=_("Help"), colour=NEUTRAL)
         lines = [
             f"`{prefix}{command.name} {command.usage or command.signature}".rstrip()
             + f"` — {command.short_doc}"
@@ -303,12 +346,15 @@ class Commands(commands.Cog):
         embed.description = "\n".join(lines)
         supported = [spec.summary for spec in service.plugins.all(DownloaderSpec)]
         embed.add_field(
-            name="Supported", value="\n".join([*supported, "a file attached to the message"])[:1000]
+            name=_("Supported"),
+            value="\n".join([*supported, _("a file attached to the message")])[:1000],
         )
         summaries = {spec.name: spec.summary for spec in service.plugins.all(UploaderSpec)}
         targets = [f"`{to}`: {summaries[to.partition('=')[0]]}" for to in service.targets]
         embed.add_field(
-            name="Uploads to", value=("\n".join(targets) or "nowhere yet")[:1000], inline=False
+            name=_("Uploads to"),
+            value=("\n".join(targets) or _("nowhere yet"))[:1000],
+            inline=False,
         )
         await ctx.send(embed=embed, ephemeral=True)
 
@@ -316,7 +362,9 @@ class Commands(commands.Cog):
     async def ping(self, ctx: Context) -> None:
         """Check that the bot is there."""
         latency = self.bot.latency
-        known = f" Discord is {latency * 1000:.0f} ms away." if latency == latency else ""
+        known = ""
+        if latency == latency:
+            known = " " + _("Discord is {ms} ms away.", ms=round(latency * 1000))
         await ctx.send(f"Pong!{known}", ephemeral=True)
 
     async def cog_command_error(self, ctx: Context, error: Exception) -> None:  # type: ignore[override]
@@ -335,6 +383,7 @@ class Commands(commands.Cog):
     async def offer(self, ctx: Context) -> None:
         """Offer to convert the link in a plain message, if there is one."""
         message = ctx.message
+        await self.set_language(ctx)
         try:
             self.service.check_access(requester_of(ctx))
         except UsageError:
@@ -346,7 +395,7 @@ class Commands(commands.Cog):
             return
         view = convert_view(message.id)
         try:
-            await message.channel.send("Convert this link to audio?", view=view)
+            await message.channel.send(_("Convert this link to audio?"), view=view)
         except discord.HTTPException as error:
             logger.info("An offer could not be made: %s", error)
         view.stop()
@@ -354,15 +403,58 @@ class Commands(commands.Cog):
     @commands.Cog.listener(f"on_{EVENT}")
     async def _pressed(self, interaction: Interaction, action: str, number: int) -> None:
         """Somebody pressed one of the bot's buttons."""
+        await self.set_language(interaction)
         try:
             self.service.check_access(requester_of(interaction))
+            requester = requester_of(interaction)
             if action == "cancel":
-                self.service.cancel(requester_of(interaction), number)
+                self.service.cancel(requester, number)
                 await interaction.response.defer()
             elif action == "convert":
                 await self._accept_offer(interaction, number)
-        except SimilubotError as error:
-            await _reply_ephemeral(interaction, error.message)
+            elif action == "retry":
+                await self._repeat(interaction, number)
+            elif action == "again":
+                await self.service.repeated(requester, number)
+                lowest, highest = self.service.words.bitrates or (1, 10_000)
+                fitting = [bitrate for bitrate in BITRATES if lowest <= bitrate <= highest]
+                await interaction.response.send_message(
+                    _("Convert it again with:"), view=again_view(number, fitting), ephemeral=True
+                )
+            elif action in ("back", "on"):
+                embed, view = await self.people.mine_page(requester.user, number)
+                await interaction.response.edit_message(embed=embed, view=view)
+            elif action == "userhash":
+                await interaction.response.send_modal(UserhashForm(self.service))
+        except Exception as error:  # noqa: BLE001  (told as a command's)
+            await reply_with_error(interaction, error, self.service.settings.shown_prefix)
+
+    @commands.Cog.listener(f"on_{PICK_EVENT}")
+    async def _picked(self, interaction: Interaction, job: int, values: list[str]) -> None:
+        """Somebody chose a bitrate to repeat a job with."""
+        await self.set_language(interaction)
+        try:
+            self.service.check_access(requester_of(interaction))
+            await self._repeat(interaction, job, read_bitrate(values[0]) if values else None)
+        except Exception as error:  # noqa: BLE001  (told as a command's)
+            await reply_with_error(interaction, error, self.service.settings.shown_prefix)
+
+    async def _repeat(self, interaction: Interaction, job: int, bitrate: int | None = None) -> None:
+        """Repeat an ended job, in a message of its own."""
+        requester = requester_of(interaction)
+        request = await self.service.repeated(requester, job)
+        if bitrate is not None:
+            request = replace(request, bitrate=bitrate)
+        self.service.check_cooldown(requester)
+        await interaction.response.defer(thinking=True, ephemeral=request.private)
+
+        async def send(embed: discord.Embed, view: discord.ui.View) -> discord.Message:
+            return await interaction.followup.send(
+                embed=embed, view=view, wait=True, ephemeral=request.private
+            )
+
+        reply = self.messages.reply_by(send, hold=request.private)
+        await self.service.submit(requester, [request], reply)
 
     async def _accept_offer(self, interaction: Interaction, message: int) -> None:
         """Somebody pressed "Convert" on an offer, which becomes the job's message."""
@@ -371,7 +463,7 @@ class Commands(commands.Cog):
         try:
             original = await channel.fetch_message(message)
         except discord.HTTPException:
-            raise UsageError("The message with the link is gone; post it again.") from None
+            raise UsageError(_("The message with the link is gone; post it again.")) from None
         material = material_of(original)
         links = self.service.links(material.text)
         if not links:
@@ -388,8 +480,9 @@ class Commands(commands.Cog):
 
         assert interaction.channel_id is not None
         requester = requester_of(interaction)
+        reading = await self.service.with_defaults(requester, Reading(links))
         requests = self.service.make_requests(
-            requester, interaction.channel_id, Reading(links), message=message
+            requester, interaction.channel_id, replace(reading, private=False), message=message
         )
         self.service.check_cooldown(requester)
         await interaction.response.defer()
@@ -406,7 +499,9 @@ async def send_error(ctx: Context, error: Exception, prefix: str, delivery: Deli
         return
     if not sentence:
         logger.error("A command failed unexpectedly", exc_info=error)
-        sentence = UNEXPECTED
+        sentence = _(
+            "Something unexpected happened. The bot's operator can find details in the log."
+        )
     if ctx.interaction is not None:
         await _reply_ephemeral(ctx.interaction, sentence)
     else:
@@ -418,7 +513,9 @@ async def reply_with_error(interaction: Interaction, error: Exception, prefix: s
     sentence = user_sentence(error, prefix)
     if sentence == "":
         logger.error("An interaction failed unexpectedly", exc_info=error)
-        sentence = UNEXPECTED
+        sentence = _(
+            "Something unexpected happened. The bot's operator can find details in the log."
+        )
     if sentence:
         await _reply_ephemeral(interaction, sentence)
 

@@ -2,6 +2,7 @@
 
 import discord
 
+from similubot_bot.i18n import _, size
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobStatus
 from similubot_core import ProgressStatus, render
 from similubot_discord_sink import STATUS_COLOURS, escape
@@ -33,22 +34,23 @@ def waiting_embed(
         waits_for_disk: Whether it is its turn, and only room on the disk is missing.
         now: When that is so, in seconds since 1970: a position is never older than it says.
     """
-    text = "Preparing to download and convert…"
+    when = f"<t:{int(now)}:R>"
+    text = _("Preparing to download and convert…")
     if position is not None:
-        text = f"Position **{position}** in the queue (<t:{int(now)}:R>)."
+        text = _("Position **{position}** in the queue ({when}).", position=position, when=when)
     if waits_for_disk:
-        text = f"Waits for disk space, until other jobs are done (<t:{int(now)}:R>)."
-    embed = discord.Embed(title="🔄 Media Conversion", description=text, colour=NEUTRAL)
-    embed.add_field(name="Source", value=escape(record.request.name))
+        text = _("Waits for disk space, until other jobs are done ({when}).", when=when)
+    embed = discord.Embed(title="🔄 " + _("Media Conversion"), description=text, colour=NEUTRAL)
+    embed.add_field(name=_("Source"), value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
 
 
 def kept_embed(record: JobRecord) -> discord.Embed:
     """The message of a job that the bot's restart has interrupted."""
-    text = "I am restarting. This job continues by itself afterwards; you need not do anything."
-    embed = discord.Embed(title="⏸️ Media Conversion", description=text, colour=NEUTRAL)
-    embed.add_field(name="Source", value=escape(record.request.name))
+    text = _("I am restarting. This job continues by itself afterwards; you need not do anything.")
+    embed = discord.Embed(title="⏸️ " + _("Media Conversion"), description=text, colour=NEUTRAL)
+    embed.add_field(name=_("Source"), value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
 
@@ -60,36 +62,54 @@ def final_embed(record: JobRecord, outcome: JobOutcome) -> discord.Embed:
     else:
         failed = outcome.status is JobStatus.FAILED
         embed = discord.Embed(
-            title="❌ Error" if failed else "🚫 Cancelled",
+            title="❌ " + _("Error") if failed else "🚫 " + _("Cancelled"),
             description=escape(outcome.text, 1000, links=True),
             colour=STATUS_COLOURS[ProgressStatus.FAILED if failed else ProgressStatus.CANCELLED],
         )
-        embed.add_field(name="Source", value=escape(record.request.name))
+        embed.add_field(name=_("Source"), value=escape(record.request.name))
     embed.set_footer(text=footer(record.id))
     return embed
+
+
+def history_line(record: JobRecord) -> str:
+    """A job in a list: its number, its name, how it stands, and its link."""
+    outcome, name = record.outcome, escape(record.request.name, 60)
+    when = f"<t:{int(record.created)}:R>"
+    if outcome is None:
+        state = "▶️" if record.started else "⏳"
+        return f"{state} {record.id} · {name} · {when}"
+    if outcome.status is JobStatus.DONE:
+        link = escape(outcome.text, 200, links=True)
+        return f"✅ {record.id} · {escape(outcome.name, 60)} · {when} · {link}"
+    if outcome.status is JobStatus.CANCELLED:
+        return f"🚫 {record.id} · {name} · {when}"
+    return f"❌ {record.id} · {name} · {when} · {escape(outcome.text, 120)}"
 
 
 def notice(record: JobRecord, outcome: JobOutcome) -> str:
     """The short message that tells a requester who has waited how the job ended."""
     who = f"<@{record.request.user}>"
     if outcome.status is JobStatus.DONE:
-        return f"{who} {escape(outcome.name)} is ready: {escape(outcome.text, 1000, links=True)}"
-    return f"{who} {escape(record.request.name)} failed: {escape(outcome.text, 600)}"
+        link = escape(outcome.text, 1000, links=True)
+        ready = _("{name} is ready: {link}", name=escape(outcome.name), link=link)
+        return f"{who} {ready}"
+    name, why = escape(record.request.name), escape(outcome.text, 600)
+    return f"{who} " + _("{name} failed: {why}", name=name, why=why)
 
 
 def _done(record: JobRecord, outcome: JobOutcome) -> discord.Embed:
     embed = discord.Embed(
-        title="✅ Conversion Complete",
+        title="✅ " + _("Conversion Complete"),
         description=escape(outcome.name),
         colour=STATUS_COLOURS[ProgressStatus.COMPLETED],
     )
     link = escape(outcome.text, 1000, links=True)
-    embed.add_field(name="Download Link", value=link, inline=False)
+    embed.add_field(name=_("Download Link"), value=link, inline=False)
     if outcome.duration is not None:
-        embed.add_field(name="Length", value=render.duration(outcome.duration))
-    embed.add_field(name="Size", value=render.size(outcome.size))
-    embed.add_field(name="Bitrate", value=_bitrate(record.request.bitrate, outcome))
-    embed.add_field(name="Took", value=render.duration(outcome.seconds))
+        embed.add_field(name=_("Length"), value=render.duration(outcome.duration))
+    embed.add_field(name=_("Size"), value=size(outcome.size))
+    embed.add_field(name=_("Bitrate"), value=_bitrate(record.request.bitrate, outcome))
+    embed.add_field(name=_("Took"), value=render.duration(outcome.seconds))
     return embed
 
 
@@ -99,7 +119,7 @@ def _bitrate(asked: int | None, outcome: JobOutcome) -> str:
     if outcome.duration and outcome.size is not None:
         measured = round(outcome.size * 8 / 1000 / outcome.duration)
     if asked is None:
-        return "unknown" if measured is None else f"{measured} kbps"
+        return _("unknown") if measured is None else f"{measured} kbps"
     if measured is None or abs(measured - asked) <= asked * 0.1:
         return f"{asked} kbps"
-    return f"{asked} kbps requested, {measured} kbps in the file"
+    return _("{asked} kbps requested, {measured} kbps in the file", asked=asked, measured=measured)

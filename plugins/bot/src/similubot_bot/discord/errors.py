@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from similubot_bot.i18n import _
 from similubot_core import SimilubotError
 
 
@@ -33,11 +34,12 @@ def user_sentence(error: Exception, prefix: str) -> str | None:
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, commands.UserInputError):
-        return f"I didn't understand that; `{prefix}help` shows how to ask."
+        command = f"`{prefix}help`"
+        return _("I didn't understand that; {command} shows how to ask.", command=command)
     if type(error) is app_commands.CheckFailure and str(error):
         return str(error)  # ours; what discord.py raises itself is derived from it
     if isinstance(error, commands.CheckFailure | app_commands.CheckFailure):
-        return "You don't have permission to do that here."
+        return _("You don't have permission to do that here.")
     if isinstance(error, discord.HTTPException) and error.code in (10062, 10003, 10008):
         return None  # the interaction, the channel or the message is gone: nobody is there
     return ""

@@ -29,6 +29,7 @@ class JobTask:
         to: The uploader as ``NAME`` or ``NAME=TARGET``.
         max_size: Bytes that the source may have at most.
         format: The name of the result's format; None is the default.
+        userhash: The requester's own account at Catbox, a secret; "" uploads with the operator's.
         locale: The language of sentences for the requester, such as "de".
         version: `TASK_VERSION` of the bot that made it.
     """
@@ -42,6 +43,7 @@ class JobTask:
     to: str
     max_size: int
     format: str | None = None
+    userhash: str = field(default="", repr=False)
     locale: str = "en"
     version: int = TASK_VERSION
 
@@ -109,7 +111,9 @@ class Executor(Protocol):
         """Let go of connections and threads; attempts were ended or released before."""
 
 
-def task_of(request: JobRequest, max_size: int, *, job: int = 0, attempt: int = 1) -> JobTask:
+def task_of(
+    request: JobRequest, max_size: int, *, job: int = 0, attempt: int = 1, userhash: str = ""
+) -> JobTask:
     """The task for one attempt of a request; without `job`, one that is only planned."""
     return JobTask(
         job,
@@ -121,5 +125,6 @@ def task_of(request: JobRequest, max_size: int, *, job: int = 0, attempt: int = 
         request.to,
         max_size,
         request.format,
+        userhash,
         request.locale,
     )

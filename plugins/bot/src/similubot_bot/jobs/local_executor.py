@@ -92,7 +92,7 @@ class LocalExecutor:
         except RuntimeError as error:  # no more threads: the machine's limit, or the user's
             logger.error("Job %d cannot start: %s", task.job, error)
             del self._attempts[task.job]
-            sentence = "I am out of resources at the moment; try again in a few minutes."
+            sentence = _("I am out of resources at the moment; try again in a few minutes.")
             listener.ended(JobOutcome(JobStatus.FAILED, sentence))
 
     def cancel(self, job: int) -> None:
@@ -141,7 +141,7 @@ class LocalExecutor:
                 return None
             refusal = attempt.watch.refusal
             status = JobStatus.FAILED if refusal else JobStatus.CANCELLED
-            return JobOutcome(status, refusal or "Cancelled.")
+            return JobOutcome(status, refusal or _("Cancelled."))
         except StorageError:
             raise
         except SimilubotError as error:
@@ -151,8 +151,11 @@ class LocalExecutor:
             logger.exception("Failed with an unexpected error")
             return JobOutcome(
                 JobStatus.FAILED,
-                "Something unexpected happened. The bot's operator can find details in the log "
-                f"under job {task.job}.",
+                _(
+                    "Something unexpected happened. The bot's operator can find details in the "
+                    "log under job {job}.",
+                    job=task.job,
+                ),
             )
 
     @staticmethod

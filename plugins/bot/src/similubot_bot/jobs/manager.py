@@ -8,13 +8,16 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from similubot_bot.i18n import _, ngettext
+from similubot_bot import preferences
+from similubot_bot.i18n import _, language, ngettext
+from similubot_bot.i18n import size as size_text
 from similubot_bot.jobs.disk import DiskBudget, Fit
 from similubot_bot.jobs.executor import Executor, JobTask, task_of
 from similubot_bot.jobs.positions import QueuePositions
 from similubot_bot.jobs.presenter import JobPresenter, LiveT, MessageRef, Reply
 from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
+from similubot_bot.jobs.sinks import JobSinks, OpenSinks
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.logs import job_number
@@ -33,6 +36,7 @@ T = TypeVar("T")
 
 MAX_ATTEMPTS = 30
 """A job during which the bot died this often is given up: it may be the reason."""
+DAY = 86_400.0
 DISK_CHECK_SECONDS = 15.0
 IN_TURN_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.1
@@ -43,6 +47,23 @@ END_SECONDS = 5.0
 Describe = Callable[[JobRequest], Awaitable[SourceInfo | None]]
 """Asks for the name and size of a source; None where that is not known in time. Raises a StageError
 for a source that cannot be fetched."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """A server's own limits; None is the operator's.
+
+    Attributes:
+        open_per_user: How many jobs of one user may wait or run.
+        open_per_server: How many jobs of the server may wait or run.
+    """
+
+    open_per_user: int | None = None
+    open_per_server: int | None = None
+
+
+def _least(operators: int, servers: int | None) -> int:
+    return operators if servers is None else min(operators, servers)
 
 
 class RunningJob:
@@ -56,6 +77,7 @@ class RunningJob:
     Attributes:
         latest: The newest state that it reported; None before the first.
         disk_full: Whether it ended because the executor's disk was full.
+        sinks: Where else its states are shown.
         may_retry_on_full_disk: Whether a full disk hands the job back instead of ending it.
         done: Set in the event loop to its outcome, or to None when it was handed back.
     """
@@ -65,6 +87,7 @@ class RunningJob:
         self.executor = executor
         self.latest: ProgressInfo | None = None
         self.disk_full = False
+        self.sinks = OpenSinks(())
         self.may_retry_on_full_disk: Callable[[], bool] = lambda: False
         self._store = store
         self._callback: ProgressCallback | None = None
@@ -78,6 +101,7 @@ class RunningJob:
     def progress(self, info: ProgressInfo) -> None:
         """Take a state."""
         self.latest = info
+        self.sinks.show(info)
         if self._callback is not None:
             self._callback(info)
 
@@ -112,6 +136,7 @@ class JobManager(Generic[LiveT]):
         operations_of: The names of the operations that a request's job is going to report, in
             order; () where they are not known.
         on_end: Called with the outcome of each job.
+        sinks: Shows each job elsewhere as well.
         describe: Asks for the name and size of a request's source.
     """
 
@@ -124,6 +149,7 @@ class JobManager(Generic[LiveT]):
         operations_of: Callable[[JobRequest], Sequence[str]],
         on_end: Callable[[JobOutcome], None],
         describe: Describe,
+        sinks: JobSinks,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -132,6 +158,7 @@ class JobManager(Generic[LiveT]):
         self._operations_of = operations_of
         self._on_end = on_end
         self._describe = describe
+        self._sinks = sinks
         self._disk = DiskBudget(settings.folder / "jobs", settings.min_free_disk)
         self._needs: dict[int, int] = {}
         self.waits_for_disk: int | None = None
@@ -148,6 +175,8 @@ class JobManager(Generic[LiveT]):
         self._lookups: asyncio.Future[Any] | None = None
         self._disk_timer: asyncio.TimerHandle | None = None
         self.stopping = False
+        self.paused = False
+        self.draining = False
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -181,18 +210,20 @@ class JobManager(Generic[LiveT]):
 
     # -- accepting and ending ---------------------------------------------------------------
 
-    async def submit(self, request: JobRequest, reply: Reply) -> None:
+    async def submit(self, request: JobRequest, reply: Reply, limits: Limits | None = None) -> None:
         """Accept a job. Returns once its message is sent.
 
         Args:
             request: What is asked for, and by whom.
             reply: Sends the job's first message.
+            limits: The server's own, below the operator's.
 
         Raises:
             UsageError: It is not accepted; says why.
         """
         async with self._adding:  # so that several at once do not pass the caps together
-            self._refuse_if_full(request)
+            self._refuse_if_full(request, limits or Limits())
+            await self._refuse_over_daily_limits(request)
             record = await self._store.do(Store.add, request)
             self._open[record.id] = record
         logger.info("Job %d: user %d requested %s", record.id, request.user, request.name)
@@ -219,6 +250,7 @@ class JobManager(Generic[LiveT]):
             await executor.sweep(unfinished)
         for record in found:
             if record.outcome is not None:
+                language.set(record.request.locale)
                 self._spawn(self._show_outcome(record), record.id)
                 continue
             self._open[record.id] = record
@@ -286,7 +318,7 @@ class JobManager(Generic[LiveT]):
 
         Executors whose `slots` grew call it too, in the event loop.
         """
-        while not self.stopping and self._queue.waiting:
+        while not self.stopping and not self.paused and self._queue.waiting:
             if self.disk_is_low:
                 self._pump_later()
                 break
@@ -306,25 +338,48 @@ class JobManager(Generic[LiveT]):
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _refuse_if_full(self, request: JobRequest) -> None:
+    def _refuse_if_full(self, request: JobRequest, limits: Limits) -> None:
         settings = self._settings
+        per_user = _least(settings.open_per_user, limits.open_per_user)
+        per_server = _least(settings.open_per_server, limits.open_per_server)
         if self.stopping:
             raise UsageError(_("I am restarting; try again in a minute."))
-        if len(self.open_of(request.user)) >= settings.open_per_user:
+        if self.draining:
+            raise UsageError(_("I am about to be serviced and accept no jobs; try again later."))
+        if len(self.open_of(request.user)) >= per_user:
             raise UsageError(
                 ngettext(
                     "You already have {count} job here; wait for it to end, or cancel it.",
                     "You already have {count} jobs here; wait for one to end, or cancel one.",
-                    settings.open_per_user,
+                    per_user,
                 )
             )
         here = [r for r in self._open.values() if r.request.server == request.server]
-        if request.server is not None and len(here) >= settings.open_per_server:
+        if request.server is not None and len(here) >= per_server:
             raise UsageError(_("This server's queue is full; try again later."))
         if self.disk_is_low:
             free = render.size(settings.min_free_disk)
             logger.warning("Refused a job: less than %s of disk is free", free)
             raise UsageError(_("I am out of disk space at the moment; try again later."))
+
+    async def _refuse_over_daily_limits(self, request: JobRequest) -> None:
+        settings = self._settings
+        since = time.time() - DAY
+        for user, server, jobs, size in (
+            (request.user, None, settings.user_jobs_per_day, settings.user_bytes_per_day),
+            (None, request.server, settings.server_jobs_per_day, settings.server_bytes_per_day),
+        ):
+            if (jobs is None and size is None) or (user is None and server is None):
+                continue
+            used_jobs, used_size = await self._store.do(
+                Store.used_since, since, user=user, server=server
+            )
+            if (jobs is not None and used_jobs >= jobs) or (size is not None and used_size >= size):
+                raise UsageError(
+                    _("You have used up what one day allows; try again tomorrow.")
+                    if server is None
+                    else _("This server has used up what one day allows; try again tomorrow.")
+                )
 
     def _free_executor(self) -> Executor | None:
         for executor in self._executors:
@@ -334,7 +389,9 @@ class JobManager(Generic[LiveT]):
         return None
 
     def _spawn(self, work: Coroutine[None, None, None], job: int) -> asyncio.Task[None]:
-        task = asyncio.create_task(_of_job(job, work), name=f"job {job}")
+        record = self._open.get(job)
+        locale = language.get() if record is None else record.request.locale
+        task = asyncio.create_task(_of_job(job, locale, work), name=f"job {job}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -403,8 +460,8 @@ class JobManager(Generic[LiveT]):
             sentence = _(
                 "The file has {size}, more than the {limit} that are allowed here; choose a "
                 "smaller one.",
-                size=render.size(size),
-                limit=render.size(limit),
+                size=size_text(size),
+                limit=size_text(limit),
             )
             return JobOutcome(JobStatus.FAILED, sentence)
         need = self._disk.need(record.request)
@@ -412,8 +469,8 @@ class JobManager(Generic[LiveT]):
             sentence = _(
                 "The file is too large for me: it takes {need} of disk space, and I have {largest} "
                 "at most.",
-                need=render.size(need),
-                largest=render.size(self._disk.largest()),
+                need=size_text(need),
+                largest=size_text(self._disk.largest()),
             )
             return JobOutcome(JobStatus.FAILED, sentence)
         return None
@@ -485,8 +542,9 @@ class JobManager(Generic[LiveT]):
             await self._store.do(Store.start, record.id)
         await self._positions.settled(record.id)
         live = self._live(running)
+        running.sinks = await asyncio.to_thread(self._sinks.open, record)
         running.may_retry_on_full_disk = lambda: len(self._running) > 1
-        running.executor.run(self._task(record), running)
+        running.executor.run(await self._task(record), running)
         await self._finish(running, live)
 
     async def _adopt(self, record: JobRecord) -> bool:
@@ -495,16 +553,24 @@ class JobManager(Generic[LiveT]):
             if not executor.outlives_bot:
                 continue
             running = RunningJob(record, executor, self._store)
-            if await executor.adopt(self._task(record), running):
+            if await executor.adopt(await self._task(record), running):
                 self._running[record.id] = running
                 self._queue.add_running(_ticket(record))
                 self._spawn(self._finish(running, self._live(running)), record.id)
                 return True
         return False
 
-    def _task(self, record: JobRecord) -> JobTask:
-        max_size = self._settings.max_size
-        return task_of(record.request, max_size, job=record.id, attempt=record.attempts)
+    async def _task(self, record: JobRecord) -> JobTask:
+        request, userhash = record.request, ""
+        with _errors_logged():
+            userhash = await self._store.do(preferences.load_userhash, request.user)
+        return task_of(
+            request,
+            self._settings.max_size,
+            job=record.id,
+            attempt=record.attempts,
+            userhash=userhash,
+        )
 
     def _live(self, running: RunningJob) -> LiveT:
         record = running.record
@@ -519,6 +585,7 @@ class JobManager(Generic[LiveT]):
         record = running.record
         del self._running[record.id]
         self._disk.release(record.id)
+        await asyncio.to_thread(running.sinks.close)
         if outcome is None:
             if self.stopping:
                 await self._presenter.show_kept(record, live)
@@ -609,8 +676,9 @@ def _errors_logged() -> Iterator[None]:
         logger.error("%s (%s)", error.message, error.detail)
 
 
-async def _of_job(job: int, work: Coroutine[None, None, None]) -> None:
+async def _of_job(job: int, locale: str, work: Coroutine[None, None, None]) -> None:
     job_number.set(job)
+    language.set(locale)
     try:
         await work
     except Exception:

@@ -8,10 +8,11 @@ import difflib
 import html
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from similubot_bot.i18n import _
 from similubot_core import UsageError
 
 LONGEST_TEXT = 6000
@@ -66,13 +67,15 @@ class Vocabulary:
     Attributes:
         accepts: Whether an installed downloader accepts a link.
         targets: What people may upload to, the default first.
-        formats: The names of the formats that can be asked for, such as "mp3".
+        formats: The names of the formats that can be asked for, such as "aac".
+        endings: Other words for them, such as "m4a", each with the name.
         bitrates: The lowest and the highest bitrate of the converter, in kilobits per second.
     """
 
     accepts: Callable[[str], bool]
     targets: Sequence[str] = ()
     formats: Sequence[str] = ()
+    endings: Mapping[str, str] = field(default_factory=dict)
     bitrates: tuple[int, int] | None = None
 
 
@@ -111,7 +114,7 @@ def read(text: str, words: Vocabulary) -> Reading:
         UsageError: An option cannot be meant as it stands; says what is possible.
     """
     if len(text) > LONGEST_TEXT:
-        raise UsageError("That is too long; send the link alone.")
+        raise UsageError(_("That is too long; send the link alone."))
     links, unsupported, rest, beside = _find(text, words.accepts)
     options = _Options(words)
     rest = options.take_named(rest)
@@ -130,11 +133,11 @@ def read_bitrate(text: str, limits: tuple[int, int] | None = None) -> int:
     word = " ".join(text.split()).strip(_STRIPPED.replace(".", "")).lower()
     if word in _BEST | _WORST:
         if limits is None:
-            raise UsageError("Name the bitrate as a number, such as 128.")
+            raise UsageError(_("Name the bitrate as a number, such as 128."))
         return limits[1] if word in _BEST else limits[0]
     found = _WORD_BITRATE.fullmatch(word.replace(" ", ""))
     if found is None:
-        raise UsageError("That is not a bitrate; write it like 128 or 128k.")
+        raise UsageError(_("That is not a bitrate; write it like 128 or 128k."))
     return _kilobits(found[1], found[2], found[3])
 
 
@@ -144,7 +147,7 @@ def read_choice(text: str, choices: Sequence[str], what: str) -> str:
     Args:
         text: What was typed.
         choices: The possible ones.
-        what: The sentence's first part, such as "I can't upload to".
+        what: The sentence's first part, such as _("I can't upload to").
 
     Raises:
         UsageError: It is none of them; names the nearest, and all.
@@ -157,11 +160,12 @@ def read_choice(text: str, choices: Sequence[str], what: str) -> str:
     for choice in choices:
         if spaced == choice.lower():
             return choice
-    shown = f" {word!r}" if re.fullmatch(r"[\w=./ -]{1,16}", word) else " that"
+    shown = repr(word) if re.fullmatch(r"[\w=./ -]{1,16}", word) else _("that")
     near = difflib.get_close_matches(word, [choice.lower() for choice in choices], 1, 0.6)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    possible = f" Choose one of {', '.join(choices)}." if choices else ""
-    raise UsageError(f"{what}{shown}.{guess}{possible}")
+    guess = " " + _("Did you mean {name}?", name=near[0]) if near else ""
+    names = ", ".join(choices)
+    possible = " " + _("Choose one of {names}.", names=names) if choices else ""
+    raise UsageError(f"{what} {shown}.{guess}{possible}")
 
 
 class _Options:
@@ -208,9 +212,11 @@ class _Options:
         if name in _BITRATE_NAMES:
             self.bitrate = read_bitrate(value, self._words.bitrates)
         elif name in _TARGET_NAMES:
-            self.to = read_choice(value, self._words.targets, "I can't upload to")
+            self.to = read_choice(value, self._words.targets, _("I can't upload to"))
         elif name in _FORMAT_NAMES:
-            self.format = read_choice(value, self._words.formats, "I can't convert to")
+            word = value.strip(_STRIPPED).lower()
+            value = self._words.endings.get(word, value)
+            self.format = read_choice(value, self._words.formats, _("I can't convert to"))
         else:
             return False
         return True
@@ -233,6 +239,7 @@ class _Options:
     def _take(self, word: str) -> bool:
         lower = word.lower()
         formats = {name.lower(): name for name in self._words.formats}
+        formats.update(self._words.endings)
         if lower in self._names:
             self.to = self._names[lower]
         elif lower.lstrip(".") in formats:
@@ -262,17 +269,17 @@ class _Options:
         """
         lower = word.lower()
         if lower.partition("=")[2]:
-            read_choice(word, self._words.targets, "I can't upload to")
+            read_choice(word, self._words.targets, _("I can't upload to"))
         names = [*self._names, *(name.lower() for name in self._words.formats)]
         near = difflib.get_close_matches(lower, names, 1, 0.75 if alone else 0.85)
         if before == "to" and alone and self.to is None and lower not in _AFTER_TO:
-            read_choice(word, self._words.targets, "I can't upload to")
+            read_choice(word, self._words.targets, _("I can't upload to"))
         if near and len(lower) > 3:
-            kind = "upload to" if near[0] in self._names else "convert to"
-            choices = self._words.targets if near[0] in self._names else self._words.formats
-            read_choice(word, choices, f"I can't {kind}")
+            if near[0] in self._names:
+                read_choice(word, self._words.targets, _("I can't upload to"))
+            read_choice(word, self._words.formats, _("I can't convert to"))
         if alone and re.fullmatch(r"\d+[a-z/][\w/]*", lower):
-            raise UsageError("That is not a bitrate; write it like 128 or 128k.")
+            raise UsageError(_("That is not a bitrate; write it like 128 or 128k."))
 
 
 def _is_number(word: str) -> bool:
@@ -288,7 +295,7 @@ def _kilobits(sign: str, number: str, unit: str | None) -> int:
     elif unit.startswith("b") or (not unit and value >= 16_000):
         value /= 1000
     if sign in ("-", "−") or value < 1 or not math.isfinite(value):
-        raise UsageError("A bitrate is 1 kb/s or more; write it like 128 or 128k.")
+        raise UsageError(_("A bitrate is 1 kb/s or more; write it like 128 or 128k."))
     return round(value)
 
 
@@ -364,11 +371,11 @@ def _accepted(raw: str, accepts: Callable[[str], bool]) -> str | None:
     link = re.sub(r"\\(?=[^A-Za-z0-9\s])", "", raw)
     if "://" not in link:
         link = f"https://{link}"
-    scheme, _, rest = link.partition("://")
+    scheme, _sep, rest = link.partition("://")
     host, slash, path = rest.partition("/")
     link = f"{scheme.lower()}://{host.lower()}{slash}{path}"
     if len(link) > LONGEST_LINK:
-        raise UsageError("That is too long for a link; copy the link again.")
+        raise UsageError(_("That is too long for a link; copy the link again."))
     tries = [link, link.replace("%23", "#", 1), link.replace("http://", "https://", 1)]
     return next((candidate for candidate in dict.fromkeys(tries) if accepts(candidate)), None)
 

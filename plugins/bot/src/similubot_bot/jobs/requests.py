@@ -3,13 +3,15 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from similubot_bot.access import Requester
-from similubot_bot.i18n import _, language
+from similubot_bot.i18n import _, language, size
 from similubot_bot.jobs.executor import JobTask
 from similubot_bot.jobs.reading import Reading, Vocabulary
 from similubot_bot.jobs.records import JobRequest
 from similubot_bot.settings import BotSettings
+from similubot_catbox.settings import CatboxSettings
 from similubot_core import (
     ConverterSpec,
     DownloaderSpec,
@@ -20,9 +22,12 @@ from similubot_core import (
     render,
 )
 from similubot_core.jobs.pipeline import Job
-from similubot_core.plugins.choice import accepts
+from similubot_core.plugins.choice import accepts, all_formats
 from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import Plugins
+from similubot_core.settings import SettingsTable
+
+T = TypeVar("T", bound=SettingsTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,24 @@ class AttachedFile:
     url: str = field(repr=False)
     name: str
     size: int
+
+
+def allowed_plugins(plugins: Plugins, bot_settings: BotSettings) -> Plugins:
+    """The plugins without the downloaders that the settings do not name.
+
+    Raises:
+        UsageError: The settings name one that is not installed.
+    """
+    if bot_settings.downloaders is None:
+        return plugins
+    for name in bot_settings.downloaders:
+        plugins.get(DownloaderSpec, name)
+    kept = tuple(
+        spec
+        for spec in plugins.specs
+        if not isinstance(spec, DownloaderSpec) or spec.name in bot_settings.downloaders
+    )
+    return replace(plugins, specs=kept)
 
 
 def accepted(plugins: Plugins, source: str) -> bool:
@@ -56,7 +79,16 @@ def vocabulary(plugins: Plugins, targets: Sequence[str]) -> Vocabulary:
     bitrates = None
     if ranges:
         bitrates = min(low for low, _ in ranges), max(high for _, high in ranges)
-    return Vocabulary(lambda link: accepted(plugins, link), targets, (), bitrates)
+    formats = {chosen.format.name: chosen.format for chosen in all_formats(plugins)}
+    endings = {
+        ending.lstrip("."): name
+        for name, known in formats.items()
+        for ending in (known.suffix, *known.other_suffixes)
+        if ending and ending.lstrip(".") not in formats
+    }
+    return Vocabulary(
+        lambda link: accepted(plugins, link), targets, tuple(formats), endings, bitrates
+    )
 
 
 def make_requests(
@@ -105,8 +137,8 @@ def make_requests(
             raise UsageError(
                 _(
                     "The file has {size}, more than the {limit} that are allowed here.",
-                    size=render.size(file.size),
-                    limit=render.size(bot_settings.max_size),
+                    size=size(file.size),
+                    limit=size(bot_settings.max_size),
                 )
             )
         name = render.sanitize_line(file.name, 100)
@@ -174,12 +206,35 @@ def operations_of(plugins: Plugins, request: JobRequest) -> tuple[str, ...]:
     return known if len(known) == 3 else ()
 
 
+class _WithUserhash(Settings):
+    """Settings in which a member's own account takes the place of the operator's.
+
+    Args:
+        base: The settings of this run.
+        userhash: The account's key.
+    """
+
+    def __init__(self, base: Settings, userhash: str) -> None:
+        super().__init__(environ={})
+        self._base = base
+        self._userhash = userhash
+
+    def table(self, schema: type[T]) -> T:
+        """A table, as of the base."""
+        found = self._base.table(schema)
+        if isinstance(found, CatboxSettings):
+            return replace(found, userhash=self._userhash)
+        return found
+
+
 def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
     """The core's job for a task. It may import what is slow to import: not for the event loop.
 
     Raises:
         UsageError: Says what is wrong and what to do.
     """
+    if task.userhash:
+        settings = _WithUserhash(settings, task.userhash)
     downloader = None
     if task.kind == "attachment":
         from similubot_bot.jobs.attachment import AttachmentDownloader
@@ -191,5 +246,6 @@ def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
         task.source,
         bitrate=task.bitrate,
         to=task.to,
+        format=task.format,
         downloader=downloader,
     )

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from similubot_core import CancelToken, ProgressInfo, ProgressStatus, render
+from similubot_bot.i18n import _
+from similubot_bot.i18n import size as size_text
+from similubot_core import CancelToken, ProgressInfo, ProgressStatus
 
 
 class JobWatch:
@@ -43,13 +45,22 @@ class JobWatch:
         """
         limit = 2 * self._max_size + 256 * 1024 * 1024
         if folder_size(folder) > limit:
-            self._refuse(f"The job needed more than {render.size(limit)} of disk, so I stopped it.")
+            self._refuse(
+                _(
+                    "The job needed more than {limit} of disk, so I stopped it.",
+                    limit=size_text(limit),
+                )
+            )
 
     def _check(self, size: int) -> None:
         if size > self._max_size:
             self._refuse(
-                f"The file has {render.size(size)}, more than the {render.size(self._max_size)} "
-                "that are allowed here; choose a smaller one."
+                _(
+                    "The file has {size}, more than the {limit} that are allowed here; choose a "
+                    "smaller one.",
+                    size=size_text(size),
+                    limit=size_text(self._max_size),
+                )
             )
 
     def _refuse(self, sentence: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from similubot_bot.jobs.database import recover
 from similubot_bot.jobs.requests import upload_targets
 from similubot_bot.ops.checks import STEPS
+from similubot_bot.ops.control import send
 from similubot_bot.ops.logs import set_up_logging
 from similubot_bot.settings import BotSettings
 from similubot_core import (
@@ -34,6 +35,11 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     """
     settings = context.settings.table(BotSettings)
     discord_settings = context.settings.table(DiscordSettings)
+    if arguments.words:
+        if arguments.words[0] != "ctl":
+            raise UsageError("There is only `similubot bot ctl VERB`; `ctl help` lists the verbs.")
+        print(send(settings.folder, arguments.words[1:]))  # noqa: T201
+        return DONE
     if arguments.check:
         return _check(context)
     if not discord_settings.token:

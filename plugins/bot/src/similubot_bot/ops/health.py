@@ -22,7 +22,8 @@ from similubot_bot.ops.loop_watch import LATE_SECONDS
 from similubot_core import UsageError
 
 if TYPE_CHECKING:
-    from similubot_bot.discord.bot import SimilubotBot
+    from discord.ext import commands
+
     from similubot_bot.extensions import BotExtension
     from similubot_bot.service import BotService
 
@@ -74,7 +75,7 @@ class Metrics:
         """Count a lateness of the event loop."""
         self._late.observe(seconds)
 
-    def watch(self, bot: SimilubotBot, service: BotService) -> None:
+    def watch(self, bot: commands.Bot, service: BotService) -> None:
         """Have the gauges ask this bot whenever somebody looks."""
         manager = service.manager
         self._worst.set_function(lambda: service.loop_watch.worst)
@@ -109,7 +110,7 @@ class HealthServer:
 
     def __init__(
         self,
-        bot: SimilubotBot,
+        bot: commands.Bot,
         service: BotService,
         metrics: Metrics,
         extensions: Sequence[BotExtension] = (),

@@ -1,6 +1,7 @@
 """serve: the bot's life, from the login to the last message edited."""
 
 import asyncio
+import dataclasses
 import fcntl
 import logging
 import signal
@@ -11,16 +12,19 @@ from pathlib import Path
 
 import aiohttp
 import discord
+from discord.ext import commands
 
-from similubot_bot.discord.bot import SimilubotBot
+from similubot_bot.discord.bot import make_client
 from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.extensions import BotExtension, ExecutorContext, bot_extensions
 from similubot_bot.jobs.executor import Executor
 from similubot_bot.jobs.local_executor import LocalExecutor
 from similubot_bot.jobs.lookup import Lookup
 from similubot_bot.jobs.manager import JobManager
-from similubot_bot.jobs.requests import operations_of
+from similubot_bot.jobs.requests import allowed_plugins, operations_of
+from similubot_bot.jobs.sinks import JobSinks
 from similubot_bot.jobs.store_thread import StoreThread
+from similubot_bot.ops.control import ControlServer
 from similubot_bot.ops.health import HealthServer, Metrics
 from similubot_bot.ops.loop_watch import LoopWatch
 from similubot_bot.service import BotService
@@ -96,15 +100,20 @@ async def _serve(
     signals: _Signals,
 ) -> None:
     metrics = Metrics()
+    plugins = allowed_plugins(context.plugins, settings)
+    context = dataclasses.replace(context, plugins=plugins)
     extensions = bot_extensions(context.plugins, context.settings)
-    bot = SimilubotBot(settings, store, discord_settings.update_interval)
+    assert discord_settings.token is not None
+    interval = discord_settings.update_interval
+    bot = await make_client(settings, store, interval, discord_settings.token)
     service = _make_service(context, settings, targets, store, metrics, bot.messages, extensions)
     bot.serve(service, extensions)
     metrics.watch(bot, service)
     health = HealthServer(bot, service, metrics, extensions)
     if settings.http_port is not None:
         await health.start(settings.http_port)
-    assert discord_settings.token is not None
+    control = ControlServer(settings.folder, lambda words: bot.admin.run("shell", words))
+    await control.start()
     life = asyncio.create_task(_live(bot, discord_settings.token), name="discord")
     stop = asyncio.create_task(signals.stop.wait())
     try:
@@ -119,6 +128,7 @@ async def _serve(
         except TimeoutError:
             logger.warning("The connection to Discord did not close in time")
         await health.stop()
+        await control.stop()
     if not life.done():
         life.cancel()
     with suppress(asyncio.CancelledError):
@@ -159,12 +169,13 @@ def _make_service(
         lambda request: operations_of(plugins, request),
         metrics.ended,
         Lookup(plugins, context.settings),
+        JobSinks(plugins, context.settings, settings.sinks),
     )
     watch = LoopWatch(metrics.late)
     return BotService(plugins, context.settings, settings, targets, store, manager, watch)
 
 
-async def _live(bot: SimilubotBot, token: str) -> None:
+async def _live(bot: commands.Bot, token: str) -> None:
     """Log in, as often as it takes while Discord cannot be reached, and stay connected."""
     delay = FIRST_DELAY
     while True:

@@ -65,9 +65,10 @@ class State:
             lambda: self.changed(),
         )
 
-    def ready(self, session_id: str) -> dict[str, Any]:
+    def ready(self, session_id: str, shard: Sequence[int] = (0, 1)) -> dict[str, Any]:
         """READY's payload."""
         return {
+            "shard": list(shard),
             "v": 10,
             "user": {**self.bot.payload(), "verified": True, "mfa_enabled": False, "flags": 0},
             "guilds": [{"id": str(guild), "unavailable": True} for guild in self.guilds],
