@@ -167,3 +167,37 @@ def test_a_dead_link_is_refused_in_the_first_message_though_others_wait(
     assert title(answer) == "❌ Error"
     assert description(answer)
     assert len(answer.history) == 1
+
+
+def test_what_was_typed_while_the_bot_was_away_is_answered_once(
+    bot: BotProcess, make_sound: MakeSound
+) -> None:
+    bot.start()
+    bot.discord.type_message("!ping")
+    bot.discord.wait(lambda: len(answers(bot)) == 1)
+    bot.terminate()
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    bot.discord.type_message("just talk")
+    bot.discord.type_message(f"!convert {link}")
+    bot.start()
+    bot.discord.wait(lambda: len([m for m in answers(bot) if is_final(m)]) == 1, 60)
+    bot.terminate()
+    bot.start()
+    bot.discord.type_message("!ping")
+    bot.discord.wait(lambda: len(answers(bot)) == 3)
+    assert [m.content.startswith("Pong!") for m in answers(bot)] == [True, False, True]
+
+
+def test_a_message_that_is_edited_within_a_minute_is_read_again(
+    bot: BotProcess, make_sound: MakeSound
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    message = bot.discord.type_message("!convert")
+    bot.discord.wait(lambda: len(answers(bot)) == 1)
+    bot.discord.edit_message(message, f"!convert {link}")
+    bot.discord.wait(lambda: len([m for m in answers(bot) if is_final(m)]) == 1, 60)
+    bot.discord.edit_message(message, f"!convert {link} 96")
+    bot.discord.type_message("!ping")
+    bot.discord.wait(lambda: len(answers(bot)) == 3)
+    assert answers(bot)[-1].content.startswith("Pong!")

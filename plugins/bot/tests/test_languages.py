@@ -27,6 +27,10 @@ def catalogue(name: str) -> Catalog:
         return read_po(file, locale=name)
 
 
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"{\w*}", text))
+
+
 def used() -> set[str]:
     """The texts in the code, of plurals the singular."""
     found = extract_from_dir(str(SOURCE), method_map=[("**.py", "python")], keywords=KEYWORDS)
@@ -72,7 +76,7 @@ def test_every_translation_has_the_placeholders_of_its_text(name: str) -> None:
         assert len(strings) == (2 if len(texts) == 2 else 1), entry.id
         for string in strings:
             assert string, entry.id
-            assert set(re.findall(r"{\w*}", str(string))) == set(re.findall(r"{\w*}", str(texts[-1])))
+            assert placeholders(str(string)) == placeholders(str(texts[-1]))
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

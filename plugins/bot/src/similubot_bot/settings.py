@@ -52,6 +52,8 @@ class BotSettings:
         stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
             not done by then are kept for the next start.
         keep_days: How long ended jobs stay in the job list.
+        catch_up_minutes: How far back messages are read at the start, in the channels that were in
+            use, so that a command typed during a restart is answered once; 0 reads none.
         language: The language of answers where nobody chose another, such as "de".
         on_delete: What becomes of a job whose message is deleted: "deliver" sends the outcome to
             the requester directly, else into the channel; "cancel" cancels it.
@@ -91,6 +93,7 @@ class BotSettings:
     admins: tuple[Annotated[int, Meta(ge=1)], ...] = ()
     stop_seconds: Annotated[float, Meta(ge=0, le=3600)] = 20.0
     keep_days: Annotated[float, Meta(ge=0)] = 30.0
+    catch_up_minutes: Annotated[float, Meta(ge=0, le=1440)] = 10.0
     language: str = "en"
     on_delete: Literal["deliver", "cancel"] = "deliver"
     retry_minutes: Annotated[float, Meta(ge=0)] = 30.0

@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -30,12 +31,15 @@ from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.service import BotService
 from similubot_bot.settings import BotSettings
+from similubot_core import SimilubotError
 
 logger = logging.getLogger(__name__)
 
 MINUTE, WEEK = 60.0, 7 * 86_400.0
 PRESENCE_SECONDS = 30.0
 ADVICE_SECONDS = 5.0
+EDIT_SECONDS = 60.0
+REMEMBERED = 5000
 
 
 def _prefixes(bot: commands.Bot, message: discord.Message) -> list[str]:
@@ -81,6 +85,7 @@ class _Client(_Base):
         self._commands: Commands | None = None
         self._background: list[asyncio.Task[None]] = []
         self._was_ready = False
+        self._seen: dict[int, None] = {}
 
     def serve(self, service: BotService, extensions: Sequence[BotExtension] = ()) -> None:
         """Set what does the work; call it once, before the login."""
@@ -120,6 +125,7 @@ class _Client(_Base):
         self._was_ready = True
         gc.freeze()
         logger.info("Ready as %s; servers: %d", self.user, len(self.guilds))
+        await self._catch_up()
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
         """Have an event handled; not once closed, for discord.py then fails where a command that
@@ -173,16 +179,78 @@ class _Client(_Base):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Run the command in a message, or read it as a request where it can only be one."""
-        if message.author.bot or self._commands is None:
+        if message.author.bot or self._commands is None or message.id in self._seen:
             return
+        self._seen[message.id] = None
+        while len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        if await self._read(message) and self._service is not None:
+            where = None if message.guild is None else message.guild.id
+            await self._note_channel(message.channel.id, where, message.id)
+
+    async def _read(self, message: discord.Message) -> bool:
+        """Do what a message asks for; whether it asked for anything."""
+        assert self._commands is not None
         context = await self.get_context(message)
         if context.command is not None:
             await self.invoke(context)
-        elif (text := self._request_in(context)) is not None:
+            return True
+        if (text := self._request_in(context)) is not None:
             context.command = self._commands.convert
             await self._commands.convert_plain(context, text)
-        elif self._offers_in(message.guild):
+            return True
+        if self._offers_in(message.guild):
             await self._commands.offer(context)
+        return False
+
+    async def _note_channel(self, channel: int, server: int | None, message: int) -> None:
+        """Note where the bot is used, so that it can read on there after a restart."""
+        try:
+            await self._store.do(preferences.note_channel, channel, server, message)
+        except SimilubotError as error:
+            logger.info("A channel is not noted: %s", error.detail)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Read a message again that was edited within a minute, if it led to no job."""
+        message = payload.message
+        age = (discord.utils.utcnow() - message.created_at).total_seconds()
+        if message.author.bot or message.edited_at is None or age > EDIT_SECONDS:
+            return
+        if self._commands is None or await self._store.do(Store.asked_by, message.id):
+            return
+        if message.id in self._seen and message.content:
+            await self._read(message)
+
+    async def _catch_up(self) -> None:
+        """Answer what was typed while the bot was away, in the channels that were in use."""
+        since = time.time() - self._settings.catch_up_minutes * MINUTE
+        if self._commands is None or not self._settings.catch_up_minutes:
+            return
+        try:
+            channels = await self._store.do(preferences.used_channels, time.time() - WEEK)
+        except SimilubotError:
+            return
+        earliest = discord.utils.time_snowflake(datetime.fromtimestamp(since, UTC))
+        for channel_id, server, last in channels:
+            channel = self.get_channel(channel_id)
+            if channel is None and server is None:
+                with contextlib.suppress(discord.HTTPException):
+                    channel = await self.fetch_channel(channel_id)
+            if not isinstance(channel, discord.abc.Messageable):
+                continue
+            after = discord.Object(max(last, earliest))
+            try:
+                async for message in channel.history(limit=50, after=after, oldest_first=True):
+                    if message.author.bot or await self._store.do(Store.asked_by, message.id):
+                        continue
+                    context = await self.get_context(message)
+                    is_request = context.command is self._commands.convert or (
+                        context.command is None and self._request_in(context) is not None
+                    )
+                    if is_request:  # whoever looked at the queue then does not wait for it now
+                        await self.on_message(message)
+            except (discord.HTTPException, OSError, SimilubotError) as error:
+                logger.info("Channel %d is not read again: %s", channel_id, error)
 
     def prefix_in(self, guild: discord.Guild | None) -> str:
         """What typed commands begin with in a server, or (None) in direct messages."""

@@ -28,6 +28,7 @@ class JobTask:
         bitrate: Kilobits per second; None is the converter's default.
         to: The uploader as ``NAME`` or ``NAME=TARGET``.
         max_size: Bytes that the source may have at most.
+        size: The source's bytes; None while they are not known.
         format: The name of the result's format; None is the default.
         userhash: The requester's own account at Catbox, a secret; "" uploads with the operator's.
         locale: The language of sentences for the requester, such as "de".
@@ -42,6 +43,7 @@ class JobTask:
     bitrate: int | None
     to: str
     max_size: int
+    size: int | None = None
     format: str | None = None
     userhash: str = field(default="", repr=False)
     locale: str = "en"
@@ -124,6 +126,7 @@ def task_of(
         request.bitrate,
         request.to,
         max_size,
+        request.size,
         request.format,
         userhash,
         request.locale,

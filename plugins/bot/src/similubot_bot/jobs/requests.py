@@ -239,7 +239,7 @@ def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
     if task.kind == "attachment":
         from similubot_bot.jobs.attachment import AttachmentDownloader
 
-        downloader = AttachmentDownloader(task.name, task.max_size)
+        downloader = AttachmentDownloader(task.name, task.max_size, task.size)
     return plan_job(
         plugins,
         settings,
