@@ -6,6 +6,7 @@ from typing import TextIO
 
 from similubot_core import render
 from similubot_core.errors import UsageError
+from similubot_core.jobs.stages import STAGES
 from similubot_core.plugins.specs import SinkContext
 from similubot_core.progress.info import ProgressInfo, ProgressStatus
 from similubot_core.progress.paced_sink import PacedSink
@@ -15,9 +16,17 @@ JSON_INTERVAL = 0.1
 
 
 def open_lines_sink(context: SinkContext) -> PacedSink:
-    """A plain line on stderr every 2 seconds, and one for each change of status."""
+    """A plain line on stderr every 2 seconds, and one for each change of status.
+
+    Of a job, its stages are shown.
+    """
     stream = _stream(context.target, "lines", default="stderr")
-    return PacedSink(lambda info: _write_line(stream, line(info)), LINES_INTERVAL)
+
+    def write(info: ProgressInfo) -> None:
+        if info.unit != STAGES:
+            _write_line(stream, line(info))
+
+    return PacedSink(write, LINES_INTERVAL)
 
 
 def open_json_sink(context: SinkContext) -> PacedSink:

@@ -72,7 +72,8 @@ def test_json_lines_carry_the_progress_and_end_on_the_result(folder: Path) -> No
     assert ended.returncode == 0, ended.stderr
     *progress, last = map(json.loads, ended.stdout.splitlines())
     assert {event["event"] for event in progress} == {"progress"}
-    assert {event["operation"] for event in progress} == {"Audio Conversion"}
+    assert {event["operation"] for event in progress} == {"clip.mp4", "Audio Conversion"}
+    assert {event["parent"] for event in progress} == {None, progress[0]["id"]}
     assert progress[0]["status"] == "starting"
     assert progress[-1]["status"] == "completed"
     assert progress[-1]["percentage"] == 100.0
@@ -97,7 +98,8 @@ def test_a_link_becomes_a_link(tmp_path: Path, video: Path, mega: LoopbackMega) 
         )
         assert ended.returncode == 0, ended.stderr
         events = [json.loads(line) for line in ended.stdout.splitlines()]
-        operations = list(dict.fromkeys(e["operation"] for e in events if "operation" in e))
+        stages = [event for event in events if event.get("parent")]
+        operations = list(dict.fromkeys(event["operation"] for event in stages))
         assert operations == ["MEGA Download", "Audio Conversion", "Catbox Upload"]
         assert events[-1]["result"].startswith(catbox.files_url)
         assert events[-1]["name"] == "Ein Lied 音.m4a"

@@ -1,9 +1,10 @@
 """A job: downloader → converter → uploader for one source; ends in a link or in a file."""
 
-import logging
+import contextlib
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from similubot_core import render
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
 from similubot_core.files import move_into_place, write_error
+from similubot_core.jobs._checked import (
+    checked_file,
+    checked_link,
+    checked_size,
+    missing_module,
+)
+from similubot_core.jobs._rates import keep_rates, read_rates
 from similubot_core.jobs.stages import (
+    STAGES,
     ConversionRequest,
     Converter,
     Downloader,
@@ -19,9 +28,11 @@ from similubot_core.jobs.stages import (
     Uploader,
 )
 from similubot_core.process import Access, stage_access
+from similubot_core.progress.counting_tracker import CountingTracker
 from similubot_core.progress.tracker import ProgressCallback
 
-logger = logging.getLogger(__name__)
+SMALLEST_MEASURED = 64 * 1024
+"""How long a stage takes for less than this says nothing of how long it takes for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +85,15 @@ def run_job(
     """Run a job to its end, in this thread. Its folder is removed whatever happens, unless it is
     the caller's (`resume_in`).
 
+    The job is an operation that counts "stages", with its stages below it: a sink that wants only
+    the job looks at ``parent is None``. Its percentage follows from how long each stage took in
+    earlier jobs of this machine, and is unknown (0) where that is not known. Its last state carries
+    ``name``, ``size``, ``seconds`` and ``link`` (or ``path``) in `details`.
+
     Args:
         job: What to do.
         cancel: Ends it within 2 seconds when set, from any thread.
-        callbacks: Told of the progress of every stage: each change of status at once, and 20
-            states a second otherwise.
+        callbacks: Get the states of the job and of its stages, as `add_callback` says.
         folder: Where the job's own folder is made; None is beside the output, or the system's
             temporary folder when the result is uploaded.
         resume_in: The job's own folder itself, made when missing. It stays, so that the same job
@@ -90,67 +105,130 @@ def run_job(
         Cancelled: The token was set.
     """
     began = time.monotonic()
-    if folder is None and job.uploader is None:
-        folder = _target(job, "result").parent
-    own = _make_folder(folder) if resume_in is None else resume_in
-    try:
-        cancel = cancel or CancelToken()
-        file = _download(job, own, cancel, callbacks)
-        cancel.raise_if_cancelled()
-        context = StageContext(_stage_folder(own, "convert"), cancel, callbacks)
-        with stage_access(Access(reads=(file,), writes=(context.folder,))):
+    operation = CountingTracker(_name_of(job.source), unit=STAGES)
+    for callback in callbacks:
+        operation.add_callback(callback)
+    with operation:
+        if folder is None and job.uploader is None:
+            folder = _target(job, "result").parent
+        own = _make_folder(folder) if resume_in is None else resume_in
+        try:
+            run = _Run(job, own, cancel or CancelToken(), callbacks, operation)
+            name, size, result = run.all_stages()
+        finally:
+            if resume_in is None:
+                shutil.rmtree(own, ignore_errors=True)
+        ended = JobResult(result, name, size, time.monotonic() - began)
+        kind = "path" if job.uploader is None else "link"
+        operation.update(
+            details={kind: result, "name": name, "size": size, "seconds": ended.seconds}
+        )
+        shown = render.sanitize_line(name, 100)
+        took = render.duration(ended.seconds)
+        operation.complete(f"{shown}, {render.size(size)}, took {took}")
+        return ended
+
+
+class _Run:
+    """One run of a job."""
+
+    def __init__(
+        self,
+        job: Job,
+        own: Path,
+        cancel: CancelToken,
+        callbacks: tuple[ProgressCallback, ...],
+        operation: CountingTracker,
+    ) -> None:
+        self._job = job
+        self._own = own
+        self._cancel = cancel
+        self._callbacks = callbacks
+        self._operation = operation
+        self._took: dict[str, float] = {}
+        found = [job.downloader, job.converter, job.uploader]
+        keys = [_key(stage) for stage in found if stage is not None]
+        rates = read_rates()
+        self._weights = {key: rates.get(key) for key in keys}
+        known = [weight for weight in self._weights.values() if weight is not None]
+        operation.plan_weight(sum(known) if len(known) == len(keys) else None)
+
+    def all_stages(self) -> tuple[str, int, str]:
+        """The result's name, its bytes, and the link or the path."""
+        job = self._job
+        file = self._download()
+        source_size = file.stat().st_size
+        with self._stage("converter", job.converter, reads=(file,)) as context:
             made = job.converter.run(file, job.request, context)
-        converted = _own_file(made, context, "converter")
-        cancel.raise_if_cancelled()
-        size = converted.stat().st_size
-        if job.uploader is not None:
-            context = StageContext(_stage_folder(own, "upload"), cancel, callbacks)
-            access = Access(reads=(converted,), writes=(context.folder,), network=True)
-            with stage_access(access):
-                result = job.uploader.run(converted, context)
-        else:
+            converted = checked_file("converter", job.converter, made, context.folder)
+            size = checked_size(job.converter, converted, job.request.max_size)
+        if job.uploader is None:
             result = str(_keep(converted, job))
-        return JobResult(result, converted.name, size, time.monotonic() - began)
-    finally:
-        if resume_in is None:
-            shutil.rmtree(own, ignore_errors=True)
+        else:
+            with self._stage("uploader", job.uploader, reads=(converted,)) as context:
+                result = checked_link(job.uploader, job.uploader.run(converted, context))
+        if source_size >= SMALLEST_MEASURED:
+            keep_rates({key: seconds / source_size for key, seconds in self._took.items()})
+        return converted.name, size, result
+
+    def _download(self) -> Path:
+        """Fetch the source, unless an earlier run in this folder had it whole already."""
+        downloader = self._job.downloader
+        if downloader is None:
+            return Path(self._job.source)
+        whole = self._own / "downloaded"
+        if whole.is_dir() and len(found := list(whole.iterdir())) == 1:
+            return found[0]
+        with self._stage("downloader", downloader) as context:
+            made = downloader.run(self._job.source, context)
+            file = checked_file("downloader", downloader, made, context.folder)
+            whole.mkdir(exist_ok=True)
+            return file.replace(whole / file.name)
+
+    @contextlib.contextmanager
+    def _stage(
+        self, kind: str, stage: object, reads: tuple[Path, ...] = ()
+    ) -> Iterator[StageContext]:
+        """What a stage gets: a folder, the files that its programs may read, and the network but
+        for a converter. Notes how long it took.
+        """
+        self._cancel.raise_if_cancelled()
+        folder = self._download_folder() if kind == "downloader" else _stage_folder(self._own, kind)
+        key = _key(stage)
+        context = StageContext(
+            folder,
+            self._cancel,
+            self._callbacks,
+            parent=self._operation,
+            weight=self._weights[key],
+        )
+        began = time.monotonic()
+        access = Access(reads=reads, writes=(folder,), network=kind != "converter")
+        try:
+            with stage_access(access):
+                yield context
+        except ImportError as error:
+            raise missing_module(kind, stage, error) from error
+        self._took[key] = time.monotonic() - began
+        self._cancel.raise_if_cancelled()
+
+    def _download_folder(self) -> Path:
+        unfinished = self._own / "download"
+        try:
+            unfinished.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(self._own, error) from error
+        return unfinished
 
 
-def _download(
-    job: Job, own: Path, cancel: CancelToken, callbacks: tuple[ProgressCallback, ...]
-) -> Path:
-    """Fetch the source, unless an earlier run in this folder had it whole already."""
-    if job.downloader is None:
-        return Path(job.source)
-    unfinished, whole = own / "download", own / "downloaded"
-    if whole.is_dir() and len(found := list(whole.iterdir())) == 1:
-        return found[0]
-    try:
-        unfinished.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(own, error) from error
-    context = StageContext(unfinished, cancel, callbacks)
-    with stage_access(Access(writes=(unfinished,), network=True)):
-        fetched = job.downloader.run(job.source, context)
-    file = _own_file(fetched, context, "downloader")
-    whole.mkdir(exist_ok=True)
-    return file.replace(whole / file.name)
+def _key(stage: object) -> str:
+    return f"{type(stage).__module__}.{type(stage).__qualname__}"
 
 
-def _own_file(file: Path, context: StageContext, stage: str) -> Path:
-    """The file that a stage made, if it is one, in the folder that the stage was given.
-
-    Anything else may be somebody's, and would be moved and removed with the job's folder.
-    """
-    try:
-        real = Path(file).resolve(strict=True)
-        if real.is_file() and real.is_relative_to(context.folder.resolve()):
-            return real
-    except (OSError, TypeError, ValueError):
-        pass
-    raise StageError(
-        f"The {stage} ended without a file in the job's folder; report it to its authors."
-    )
+def _name_of(source: str) -> str:
+    """What a job is called: a file's name, or a link as it may be shown."""
+    shown = render.redact_source(source)
+    return shown if "://" in shown else Path(shown).name or shown
 
 
 def _stage_folder(own: Path, stage: str) -> Path:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # every plugin imports this module, and `similubot --help` wa
     from similubot_core.jobs.growing import GrowingFile
     from similubot_core.progress.tracker import ProgressCallback, ProgressTracker
 
+STAGES = "stages"
+"""The unit of a whole job's operation; those of its stages are its parts."""
+
 TrackerT = TypeVar("TrackerT", bound="ProgressTracker")
 
 
@@ -30,6 +33,8 @@ class StageContext:
         folder: A folder of the job's own: the stage writes nowhere else. The job removes it.
         cancel: The job's cancel token; obeyed within 2 seconds.
         callbacks: Who is to be told of the progress; `attach` sees to it.
+        parent: The job that the stage's operations are parts of; None where there is no job.
+        weight: The share of the stage in its job, as `ProgressTracker.child` takes it.
         offer: A downloader may call it, once, with the file that it fetches, to have it converted
             as it grows. None when nobody would take it.
     """
@@ -38,9 +43,15 @@ class StageContext:
     cancel: CancelToken = field(default_factory=_new_token)
     callbacks: tuple[ProgressCallback, ...] = ()
     offer: Callable[[GrowingFile], object] | None = None
+    parent: ProgressTracker | None = None
+    weight: float | None = None
 
     def attach(self, tracker: TrackerT) -> TrackerT:
-        """Have `tracker` tell this job's callbacks; returns it, for ``with context.attach(…)``."""
+        """Make `tracker` a part of this job, whose callbacks then get its states; returns it, for
+        ``with context.attach(…)``.
+        """
+        if self.parent is not None:
+            return self.parent.adopt(tracker, self.weight)
         for callback in self.callbacks:
             tracker.add_callback(callback)
         return tracker

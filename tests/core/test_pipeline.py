@@ -410,7 +410,11 @@ def test_every_stage_gets_the_jobs_token_and_callbacks(here: Path) -> None:
         (context.folder / "x").write_text("x")
         return context.folder / "x"
 
-    run_job(job_with(Stage(do), Stage(do), Stage(do)), cancel=token, callbacks=(print,))
+    def link(context: StageContext, first: object) -> object:
+        do(context, first)
+        return "link://x"
+
+    run_job(job_with(Stage(do), Stage(do), Stage(link)), cancel=token, callbacks=(print,))
     assert [context.cancel for context in seen] == [token] * 3
     assert {context.callbacks for context in seen} == {(print,)}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from similubot_core import ProgressCallback, ProgressInfo, ProgressStatus
+from similubot_core.jobs.stages import STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Operations:
         live = self._live
 
         def take(info: ProgressInfo) -> None:
+            if info.unit == STAGES:
+                return  # a whole job: its stages are what is shown here
             if info.status is in_progress:
                 live[info.id] = info  # one step for all threads: no lock needed
             else:

@@ -30,6 +30,7 @@ from similubot_core import (
     UsageError,
     render,
 )
+from similubot_core.jobs.stages import STAGES
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -102,6 +103,8 @@ class RunningJob:
         """Take a state."""
         self.latest = info
         self.sinks.show(info)
+        if info.unit != STAGES:  # a stage says more than the whole job
+            self.latest = info
         if self._callback is not None:
             self._callback(info)
 
