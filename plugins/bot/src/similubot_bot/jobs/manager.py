@@ -101,10 +101,9 @@ class RunningJob:
 
     def progress(self, info: ProgressInfo) -> None:
         """Take a state."""
-        self.latest = info
-        self.sinks.show(info)
         if info.unit != STAGES:  # a stage says more than the whole job
             self.latest = info
+        self.sinks.show(info)
         if self._callback is not None:
             self._callback(info)
 
