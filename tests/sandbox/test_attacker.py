@@ -52,7 +52,9 @@ class Scene:
             server.listen()
         # As the bot was started: with a token in its environment.
         bot = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, env={"TOKEN": MARK}
+            [sys.executable, "-c", "import sys; sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            env={"TOKEN": MARK},
         )
         stack.enter_context(bot)
         source = SOURCE.read_text(encoding="utf-8")
