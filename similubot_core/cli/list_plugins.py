@@ -16,7 +16,8 @@ from similubot_core.render import sanitize_line
 
 WHAT_TO_INSTALL = (
     "No plugin is installed. From a checkout of SimiluBot, `pip install . ./plugins/bot` brings "
-    "everything; ./plugins/mega, ffmpeg, catbox, discord_sink and terminal_sink can be had singly."
+    "everything; ./plugins/http (which mega and catbox need), mega, ffmpeg, catbox, yt_dlp, "
+    "discord_sink and terminal_sink can be installed one by one."
 )
 
 

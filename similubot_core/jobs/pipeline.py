@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from similubot_core import render
@@ -18,6 +18,7 @@ from similubot_core.jobs._checked import (
     checked_size,
     missing_module,
 )
+from similubot_core.jobs._limit import limit_download
 from similubot_core.jobs._rates import keep_rates, read_rates
 from similubot_core.jobs.stages import (
     STAGES,
@@ -47,6 +48,8 @@ class Job:
         uploader: Brings the result to people; None keeps it as a file.
         output: Without an uploader: the result's path, or a folder to put it into under its own
             name; None is the current folder.
+        max_size: Bytes that the download may have at most; None is no limit.
+        untrusted: As in `StageContext`.
     """
 
     source: str
@@ -55,6 +58,8 @@ class Job:
     request: ConversionRequest = field(default_factory=ConversionRequest)
     uploader: Uploader | None = None
     output: Path | None = None
+    max_size: int | None = None
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,12 @@ class _Run:
         if whole.is_dir() and len(found := list(whole.iterdir())) == 1:
             return found[0]
         with self._stage("downloader", downloader) as context:
-            made = downloader.run(self._job.source, context)
+            limit = self._job.max_size
+            with limit_download(context.folder, limit, self._cancel) as token:
+                limited = replace(
+                    context, cancel=token, max_size=limit, untrusted=self._job.untrusted
+                )
+                made = downloader.run(self._job.source, limited)
             file = checked_file("downloader", downloader, made, context.folder)
             whole.mkdir(exist_ok=True)
             return file.replace(whole / file.name)

@@ -37,6 +37,10 @@ class StageContext:
         weight: The share of the stage in its job, as `ProgressTracker.child` takes it.
         offer: A downloader may call it, once, with the file that it fetches, to have it converted
             as it grows. None when nobody would take it.
+        max_size: Bytes that a downloader may write at most; None is no limit. A job ends one that
+            writes more.
+        untrusted: Whether the source comes from somebody else than who runs the program, as in the
+            bot: no private address is then connected to.
     """
 
     folder: Path
@@ -45,6 +49,8 @@ class StageContext:
     offer: Callable[[GrowingFile], object] | None = None
     parent: ProgressTracker | None = None
     weight: float | None = None
+    max_size: int | None = None
+    untrusted: bool = False
 
     def attach(self, tracker: TrackerT) -> TrackerT:
         """Make `tracker` a part of this job, whose callbacks then get its states; returns it, for

@@ -35,6 +35,8 @@ def plan_job(
     clip: tuple[float, float | None] | None = None,
     keep_damaged: bool = False,
     from_: str | None = None,
+    max_size: int | None = None,
+    untrusted: bool = False,
 ) -> Job:
     """Choose the stages for a source from the plugins, and refuse early what cannot work.
 
@@ -54,6 +56,8 @@ def plan_job(
         clip: As in `ConversionRequest`.
         keep_damaged: As in `ConversionRequest`.
         from_: The name of the downloader to take; None chooses.
+        max_size: Bytes that the download may have at most; None is no limit.
+        untrusted: Whether the source comes from somebody else than who runs the program.
 
     Raises:
         UsageError: Says what is wrong and what to do; nothing was done yet.
@@ -99,7 +103,16 @@ def plan_job(
         clip,
         keep_damaged,
     )
-    return Job(source, downloader, chosen.converter.factory(settings), request, uploader, output)
+    return Job(
+        source,
+        downloader,
+        chosen.converter.factory(settings),
+        request,
+        uploader,
+        output,
+        max_size,
+        untrusted,
+    )
 
 
 def _suffix(output: Path | None) -> str:

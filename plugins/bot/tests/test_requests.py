@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from similubot_bot.access import Requester
-from similubot_bot.jobs.attachment import safe_name
 from similubot_bot.jobs.reading import read
 from similubot_bot.jobs.records import JobRequest
 from similubot_bot.jobs.requests import (
@@ -153,13 +152,3 @@ def test_nothing_is_foretold_where_one_plugin_does_not_name_its_operation() -> N
 def test_no_text_is_accepted_that_no_downloader_accepts(text: str) -> None:
     with contextlib.suppress(UsageError):
         assert all(accepted(PLUGINS, request.source) for request in made(text))
-
-
-@given(st.text(max_size=400))
-def test_an_attachments_name_is_always_one_plain_name_of_a_file(name: str) -> None:
-    found = safe_name(name)
-    assert found == Path(found).name
-    assert found not in ("", ".", "..")
-    assert not found.startswith(".")
-    assert len(found.encode()) <= 150
-    assert found.isprintable()

@@ -8,8 +8,8 @@ import pytest
 import trustme
 
 from similubot_catbox.attempts import Patience
-from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
+from similubot_http import Limits
 from similubot_loopback.catbox_server.process import CatboxProcess
 
 

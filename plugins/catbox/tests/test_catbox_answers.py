@@ -17,10 +17,10 @@ from similubot_catbox.answers import (
     refusal,
     seconds_to_wait,
 )
-from similubot_catbox.post import Answer, NoAnswerError, Trouble
 from similubot_catbox.services import Service, catbox, litterbox
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import SettingsError
+from similubot_http import Answer, NoAnswerError, Trouble
 
 CATBOX = catbox(CatboxSettings(), None)
 WITH_ACCOUNT = catbox(CatboxSettings(), "5ecre7")

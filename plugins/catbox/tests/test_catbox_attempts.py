@@ -4,10 +4,10 @@ import pytest
 
 from similubot_catbox.answers import Again, Failure
 from similubot_catbox.attempts import Patience, try_until_done
-from similubot_catbox.post import NoAnswerError, Trouble
 from similubot_catbox.services import catbox
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import Cancelled, CancelToken, StageError
+from similubot_http import NoAnswerError, Trouble
 
 SERVICE = catbox(CatboxSettings(), None)
 

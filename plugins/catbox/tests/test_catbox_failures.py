@@ -9,10 +9,9 @@ import pytest
 
 from similubot_catbox import CatboxUploader
 from similubot_catbox.attempts import Patience
-from similubot_catbox.body import MultipartBody
-from similubot_catbox.post import Limits
 from similubot_catbox.settings import CatboxSettings
 from similubot_core import ProgressInfo, ProgressStatus
+from similubot_http import Limits, MultipartBody
 from similubot_loopback.catbox_server.faults import Fault, Reply, Reset, Stall
 from similubot_loopback.catbox_server.process import CatboxProcess
 from similubot_testkit.rules import assert_progress_keeps_the_rules

@@ -96,7 +96,7 @@ def test_a_download_shows_what_mega_get_prints_and_brings_the_file(
 ) -> None:
     install_mega_get(good(samples / f"{sample}.stderr.bin", content_file))
     file, events = run(megacmd, link, tmp_path / "job")
-    assert file == tmp_path / "job" / ".._clip_.mp4"
+    assert file == tmp_path / "job" / "_clip_.mp4"
     assert file.read_bytes() == CONTENT
     assert list(file.parent.iterdir()) == [file]
     assert events[0].status is ProgressStatus.STARTING

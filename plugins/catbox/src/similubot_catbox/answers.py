@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from similubot_catbox.post import Answer, NoAnswerError, Trouble
 from similubot_catbox.services import Service
 from similubot_core.render import duration, sanitize_line
+from similubot_http import Answer, NoAnswerError, Trouble
 
 LONGEST_WAIT = 120.0
 """Seconds: a server that asks for a longer wait is not waited for."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from similubot_catbox.answers import Again, Failure, failure_of
-from similubot_catbox.post import Limits, NoAnswerError
 from similubot_catbox.services import Service
 from similubot_core import CancelToken, StageError
 from similubot_core.render import duration
+from similubot_http import Limits, NoAnswerError
 
 logger = logging.getLogger(__name__)
 

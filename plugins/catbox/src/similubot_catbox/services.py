@@ -1,8 +1,6 @@
 """What Catbox and Litterbox are and take; a file is checked against it before a byte is sent."""
 
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +8,7 @@ from urllib.parse import urlsplit
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
 from similubot_core import SettingsError, StageError
 from similubot_core.render import sanitize_line, size
+from similubot_http import FileToSend, file_to_send
 
 _MIB = 1 << 20
 CATBOX_LIMIT = 200 * _MIB
@@ -116,56 +115,23 @@ def _hosts(known: str, key: str, url: str, default_url: str) -> frozenset[str]:
     return frozenset({known, host})
 
 
-@dataclass(frozen=True)
-class FileToSend:
-    """A file as it was when it was checked.
-
-    Attributes:
-        path: Where it is.
-        size: Bytes, more than 0.
-        identity: Device, inode, size and time of change; another value means another content.
-    """
-
-    path: Path
-    size: int
-    identity: tuple[int, int, int, int]
-
-
-def identity(status: os.stat_result) -> tuple[int, int, int, int]:
-    """What changes when a file is written to or replaced."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 def check_file(path: Path, service: Service) -> FileToSend:
     """Look at `path` and say whether `service` takes it, before anything is sent.
 
     Raises:
         StageError: It is missing, no regular file, unreadable, empty, too large or refused.
     """
-    name = sanitize_line(path.name)
-    try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode):
-            path.open("rb").close()
-    except FileNotFoundError:
-        raise StageError(f"There is no file {name} to upload.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name is not a file's"
-        raise StageError(f"{name} cannot be read: {reason}.") from error
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise StageError(f"{name} is {kind}; only files can be uploaded.")
-    if status.st_size == 0:
-        raise StageError(f"{name} is empty; there is nothing to upload.")
+    file = file_to_send(path)
     extension = path.suffix.lower()
     if extension in _REFUSED or extension.startswith(".doc"):
         raise StageError(
-            f"{service.name} refuses files that end in {sanitize_line(extension)}; pack {name} "
+            f"{service.name} refuses files that end in {sanitize_line(extension)}; pack "
+            f"{sanitize_line(path.name)} "
             "into an archive, or send it another way."
         )
-    if status.st_size > limit_for(path, service):
-        raise StageError(_too_large(path, status.st_size, service))
-    return FileToSend(path, status.st_size, identity(status))
+    if file.size > limit_for(path, service):
+        raise StageError(_too_large(path, file.size, service))
+    return file
 
 
 def limit_for(path: Path, service: Service) -> int:

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 from similubot_catbox.answers import Failure, is_link_of, link_in, quoted, refusal
 from similubot_catbox.attempts import Patience, try_until_done
-from similubot_catbox.body import MultipartBody
-from similubot_catbox.post import NoAnswerError, post
 from similubot_catbox.services import Service, catbox, check_file, limit_for, litterbox
 from similubot_catbox.settings import CatboxSettings, LitterboxTime
 from similubot_catbox.tracker import UploadProgressTracker
@@ -24,6 +22,7 @@ from similubot_core import (
     UsageError,
 )
 from similubot_core.render import redact_source, sanitize_line, size
+from similubot_http import MultipartBody, NoAnswerError, send
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ class CatboxUploader:
         body = MultipartBody(fields, None)
         limits = self._patience.limits
         try:
-            answer = post(service.api_url, body, CancelToken(), lambda *_: None, limits)
+            answer = send("POST", service.api_url, body, CancelToken(), lambda *_: None, limits)
         except NoAnswerError as error:
             raise StageError(
                 f"{service.name} could not be asked to delete {name}: {error}; try again later.",
@@ -248,7 +247,9 @@ def _upload(
         def attempt() -> str | Failure:
             tracker.update_progress(0, f"Connecting to {service.name}")
             body = MultipartBody(service.fields, sending)
-            answer = post(service.api_url, body, context.cancel, tell_progress, patience.limits)
+            answer = send(
+                "POST", service.api_url, body, context.cancel, tell_progress, patience.limits
+            )
             return link_in(answer, service)
 
         def tell_retry(message: str) -> None:

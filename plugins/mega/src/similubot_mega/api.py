@@ -16,11 +16,11 @@ import requests
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import StageError
 from similubot_core.render import duration
+from similubot_http import CONNECT_SECONDS, CancellableSession
 from similubot_mega.backoff import Waits, retry_after
 from similubot_mega.crypto import FileKey, decrypt_name, file_key
 from similubot_mega.hashcash import HashcashRefused, solve
 from similubot_mega.links import MegaLink
-from similubot_mega.transport import CONNECT_SECONDS, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class MegaApi:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: CancellableSession,
         url: str,
         cancel: CancelToken,
         patience: float,

@@ -14,6 +14,7 @@ from similubot_core.jobs.stages import SourceInfo, StageContext, standalone_cont
 from similubot_core.progress.tracker import ProgressCallback
 from similubot_core.render import size as shown_size
 from similubot_core.settings import Settings
+from similubot_http import CancellableSession
 from similubot_mega.api import MegaApi, RemoteFile
 from similubot_mega.backoff import Waits
 from similubot_mega.embedded import EmbeddedDownload, disk_error
@@ -24,7 +25,6 @@ from similubot_mega.names import name_limit, safe_name
 from similubot_mega.part_file import PART_SUFFIX, PartFile, bytes_on_disk
 from similubot_mega.settings import OFFICIAL_API, MegaSettings
 from similubot_mega.tracker import MegaProgressTracker
-from similubot_mega.transport import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -171,11 +171,13 @@ class MegaDownloader:
 
     # Inside
 
-    def _transport(self, context: StageContext) -> Transport:
-        return Transport(context.cancel, self._settings.connections + 1)
+    def _transport(self, context: StageContext) -> CancellableSession:
+        return CancellableSession(
+            context.cancel, self._settings.connections + 1, user_agent="SimiluBot (similubot-mega)"
+        )
 
     def _api(
-        self, transport: Transport, cancel: CancelToken, tell: Callable[[str], object]
+        self, transport: CancellableSession, cancel: CancelToken, tell: Callable[[str], object]
     ) -> MegaApi:
         settings, waits = self._settings, self._waits
         return MegaApi(transport, settings.api_url, cancel, settings.stall_timeout, waits, tell)
@@ -192,7 +194,7 @@ class MegaDownloader:
         target: Path,
         tracker: MegaProgressTracker,
         api: MegaApi,
-        transport: Transport,
+        transport: CancellableSession,
         context: StageContext,
     ) -> None:
         """Bring the file to `target` by the backend of the settings."""

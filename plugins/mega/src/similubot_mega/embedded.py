@@ -18,6 +18,7 @@ from similubot_core.cancel import CancelToken
 from similubot_core.errors import SimilubotError, StageError, StorageError
 from similubot_core.jobs.growing import GrowingFile
 from similubot_core.render import duration
+from similubot_http import CONNECT_SECONDS, CancellableSession
 from similubot_mega.api import BAD_ADDRESS, MegaApi, MegaError, RemoteFile, over_quota, time_left
 from similubot_mega.backoff import Waits, retry_after
 from similubot_mega.crypto import (
@@ -32,7 +33,6 @@ from similubot_mega.crypto import (
 from similubot_mega.part_file import BUFFER, PartFile
 from similubot_mega.plan import Plan
 from similubot_mega.tracker import MegaProgressTracker
-from similubot_mega.transport import CONNECT_SECONDS, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class EmbeddedDownload:
         remote: RemoteFile,
         part: PartFile,
         api: MegaApi,
-        transport: Transport,
+        transport: CancellableSession,
         cancel: CancelToken,
         *,
         connections: int,

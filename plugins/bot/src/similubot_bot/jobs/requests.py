@@ -248,4 +248,6 @@ def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
         to=task.to,
         format=task.format,
         downloader=downloader,
+        max_size=task.max_size,
+        untrusted=True,
     )

@@ -12,7 +12,7 @@ import requests
 import trustme
 
 from similubot_core import CancelToken
-from similubot_mega.transport import Transport
+from similubot_http import CancellableSession
 
 LIMIT = 5.0  # seconds; what hangs would hang for 15 or more
 
@@ -74,14 +74,16 @@ def tls_server() -> Iterator[tuple[str, trustme.CA]]:
 
 
 def ends_when_cancelled(
-    cancel: CancelToken, request: Callable[[Transport], object], reached: Callable[[], bool]
+    cancel: CancelToken,
+    request: Callable[[CancellableSession], object],
+    reached: Callable[[], bool],
 ) -> None:
     """Run `request` in a thread, cancel once `reached`, and see it end with a ConnectionError."""
     outcome: list[BaseException] = []
 
     def run() -> None:
         try:
-            with Transport(cancel) as transport:
+            with CancellableSession(cancel) as transport:
                 request(transport)
         except BaseException as error:
             outcome.append(error)
@@ -125,7 +127,7 @@ def test_a_body_over_tls_that_stops_ends(
     url, authority = tls_server
     reading = threading.Event()
 
-    def request(transport: Transport) -> None:
+    def request(transport: CancellableSession) -> None:
         with authority.cert_pem.tempfile() as certificate:
             response = transport.session.get(url, timeout=60, stream=True, verify=certificate)
         pieces = response.iter_content(5)
@@ -146,7 +148,7 @@ def test_a_name_that_is_looked_up_for_ever_ends(
         answer.wait(60)
         raise OSError("no such host")
 
-    monkeypatch.setattr("similubot_mega.transport.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("similubot_http.session.socket.getaddrinfo", look_up)
     try:
         ends_when_cancelled(
             cancel,
@@ -169,15 +171,35 @@ def test_a_connection_that_nobody_answers_ends(cancel: CancelToken) -> None:
                 filler.connect_ex(("127.0.0.1", port))
             entered = threading.Event()
 
-            def request(transport: Transport) -> None:
+            def request(transport: CancellableSession) -> None:
                 entered.set()
                 transport.session.get(f"http://127.0.0.1:{port}/", timeout=60)
 
             ends_when_cancelled(cancel, request, lambda: entered.wait(LIMIT))
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_gives_no_answer_ends(
+    cancel: CancelToken,
+    silent_server: tuple[int, threading.Event],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    port, taken = silent_server
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("no_proxy", "")
+    ends_when_cancelled(
+        cancel,
+        lambda session: session.session.get(f"{scheme}://host.example/", timeout=60),
+        lambda: taken.wait(LIMIT),
+    )
+
+
 def test_after_an_abort_no_connection_is_made(cancel: CancelToken) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, Transport(cancel) as transport:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        CancellableSession(cancel) as transport,
+    ):
         transport.abort()
         listener.settimeout(0.1)
         with pytest.raises(requests.ConnectionError):
@@ -191,14 +213,14 @@ def test_a_closed_transport_leaves_no_socket_open(
 ) -> None:
     url, authority = tls_server
     sockets: list[socket.socket] = []
-    known = Transport.known
+    known = CancellableSession.known
 
-    def remember(transport: Transport, one: socket.socket) -> None:
+    def remember(transport: CancellableSession, one: socket.socket) -> None:
         sockets.append(one)
         known(transport, one)
 
-    monkeypatch.setattr(Transport, "known", remember)
-    with Transport(cancel) as transport, authority.cert_pem.tempfile() as certificate:
+    monkeypatch.setattr(CancellableSession, "known", remember)
+    with CancellableSession(cancel) as transport, authority.cert_pem.tempfile() as certificate:
         transport.session.get(url, timeout=5, stream=True, verify=certificate).close()
     assert len(sockets) == 2  # the twin while it connects, and the one that TLS took over
     assert [one.fileno() for one in sockets] == [-1, -1]

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_catbox.body import BLOCK, MultipartBody, sent_name
-from similubot_catbox.services import FileToSend, identity
+from similubot_http.body import BLOCK, FileToSend, MultipartBody, identity, sent_name
 from similubot_loopback.catbox_server.form import FormReceiver
 
 FIELDS = (("reqtype", "fileupload"), ("userhash", "0123"))

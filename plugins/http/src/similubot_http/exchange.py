@@ -1,24 +1,24 @@
-"""One POST under watch: true progress, a limit on silence, cancelled within a moment."""
+"""One upload under watch: true progress, a limit on silence, cancelled within a moment."""
 
 import enum
 import http.client
-import importlib.metadata
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import requests
 from urllib3 import exceptions as u3
 
-from similubot_catbox.body import MultipartBody
-from similubot_catbox.wire import Wire, WireAdapter
 from similubot_core import CancelToken, SimilubotError
+from similubot_http._wire import Wire
+from similubot_http.body import FileBody
+from similubot_http.guard import AddressGuard, ForbiddenAddress
+from similubot_http.session import USER_AGENT, CancellableSession
 
-_USER_AGENT = f"similubot-catbox/{importlib.metadata.version('similubot-catbox')}"
 _TICK_SECONDS = 0.1
 _MOST_ANSWER_BYTES = 65_536
 _READ_SECONDS = 2.0
@@ -68,6 +68,7 @@ class Trouble(enum.Enum):
     STALLED = "it stopped taking bytes"
     NO_ANSWER = "no answer came"
     BAD_REQUEST = "the address is not one"
+    FORBIDDEN = "it has an address of a private network"
 
 
 class NoAnswerError(Exception):
@@ -86,24 +87,33 @@ class NoAnswerError(Exception):
         self.detail = detail
 
 
-def post(
+def send(
+    method: str,
     url: str,
-    body: MultipartBody,
+    body: FileBody,
     cancel: CancelToken,
-    on_progress: Callable[[int, bool], None],
+    on_progress: Callable[[int, bool], object],
     limits: Limits,
+    *,
+    headers: Mapping[str, str] | None = None,
+    guard: AddressGuard | None = None,
+    user_agent: str = USER_AGENT,
 ) -> Answer:
-    """Send `body` to `url` and return the answer, whatever it says.
+    """Send `body` to `url` and return the answer, whatever it says. No redirect is followed.
 
     requests works in a thread of its own, since it cannot be told to stop; this thread watches.
 
     Args:
+        method: "POST" or "PUT".
         url: The whole address.
         body: What to send.
         cancel: Obeyed within a moment, also while a name is looked up.
         on_progress: Called in this thread, ten times a second, with the bytes of the file that have
             left this machine (on Linux: that the other side has acknowledged) and whether all have.
         limits: How long nothing may happen.
+        headers: Further headers, such as Authorization.
+        guard: Which addresses may be connected to; None is all.
+        user_agent: The header of that name.
 
     Raises:
         Cancelled: The token was set.
@@ -112,7 +122,8 @@ def post(
     """
     cancel.raise_if_cancelled()
     wire = Wire()
-    exchange = _Exchange(url, body, wire, limits)
+    sent = {**(headers or {}), "User-Agent": user_agent}
+    exchange = _Exchange(method, url, sent, body, wire, limits, guard)
     exchange.start()
     try:
         stopped = _watch(exchange, body, wire, cancel, on_progress, limits)
@@ -130,7 +141,7 @@ def post(
     expected = isinstance(error, OSError | u3.HTTPError | http.client.HTTPException)
     if error is not None and stopped is None and not expected:
         raise error
-    trouble = stopped or _trouble(error)
+    trouble = stopped or trouble_of(error)
     detail = f"{type(error).__name__}: {error}" if error is not None else trouble.value
     # What was handed over may have been lost in this machine's own buffers.
     whole = body.finished and (acknowledged is None or acknowledged >= len(body))
@@ -139,10 +150,10 @@ def post(
 
 def _watch(
     exchange: "_Exchange",
-    body: MultipartBody,
+    body: FileBody,
     wire: Wire,
     cancel: CancelToken,
-    on_progress: Callable[[int, bool], None],
+    on_progress: Callable[[int, bool], object],
     limits: Limits,
 ) -> Trouble | None:
     """Tell the progress until the exchange is over; returns why it was not waited for longer."""
@@ -176,41 +187,57 @@ def _watch(
 class _Exchange(threading.Thread):
     """The thread that requests works in."""
 
-    def __init__(self, url: str, body: MultipartBody, wire: Wire, limits: Limits) -> None:
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: FileBody,
+        wire: Wire,
+        limits: Limits,
+        guard: AddressGuard | None,
+    ) -> None:
         super().__init__(name="similubot-upload", daemon=True)
         self.over = threading.Event()
         self.answer: Answer | None = None
         self.error: BaseException | None = None
+        self._method = method
         self._url = url
+        self._headers = headers
+        self._guard = guard
         self._body = body
         self._wire = wire
         self._limits = limits
 
     def run(self) -> None:
         try:
-            self.answer = self._post()
+            self.answer = self._send()
         except BaseException as error:  # noqa: BLE001  (handed over to the waiting thread)
             self.error = error
         finally:
             self.over.set()
 
-    def _post(self) -> Answer:
-        with requests.Session() as session:
-            adapter = WireAdapter(self._wire)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            response = session.post(
+    def _send(self) -> Answer:
+        # The wire ends the connection; a token of its own keeps this one from being told twice.
+        with CancellableSession(
+            CancelToken(),
+            guard=self._guard,
+            on_connect=self._wire.take,
+            timeout_while_sending=False,
+        ) as session:
+            response = session.session.request(
+                self._method,
                 self._url,
                 # Its blocks go to the socket as they are, which takes any buffer.
                 data=cast("Iterable[bytes]", self._body),
                 headers={
-                    "User-Agent": _USER_AGENT,
+                    **self._headers,
                     "Content-Type": self._body.content_type,
                     "Accept-Encoding": "identity",
                     "Connection": "close",
                 },
                 timeout=(self._limits.connect, self._limits.answer),
-                allow_redirects=False,  # the userhash goes to no other host
+                allow_redirects=False,  # what the headers and the body hold goes to no other host
                 stream=True,
             )
             with response:
@@ -228,7 +255,8 @@ class _Exchange(threading.Thread):
             )
 
 
-def _trouble(error: BaseException | None) -> Trouble:
+def trouble_of(error: BaseException | None) -> Trouble:
+    """Why a request of requests failed."""
     causes = list(_causes(error))
     for kinds, trouble in _TROUBLES:
         if any(isinstance(cause, kinds) for cause in causes):
@@ -237,6 +265,7 @@ def _trouble(error: BaseException | None) -> Trouble:
 
 
 _TROUBLES: tuple[tuple[tuple[type[BaseException], ...], Trouble], ...] = (
+    ((ForbiddenAddress,), Trouble.FORBIDDEN),
     ((u3.ProxyError, requests.exceptions.ProxyError), Trouble.PROXY),
     ((socket.gaierror, u3.NameResolutionError), Trouble.NO_ADDRESS),
     ((u3.NewConnectionError,), Trouble.REFUSED),

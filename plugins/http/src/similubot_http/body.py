@@ -1,13 +1,15 @@
-"""The multipart body of an upload, streamed from the file in blocks, anew for each attempt."""
+"""Bodies of uploads, streamed from a file in blocks, anew for each attempt."""
 
 import os
 import secrets
+import stat
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from urllib3.fields import RequestField
 
-from similubot_catbox.services import FileToSend, identity
 from similubot_core import StageError
 from similubot_core.render import sanitize_line
 
@@ -19,16 +21,59 @@ curl: 64 KiB 1.0 to 1.1 times as fast, 96 to 124 KiB 1.4 to 1.5 times, 128 KiB a
 Block = bytes | memoryview
 
 
-class MultipartBody:
-    """A form with fields and at most one file, as an iterable of blocks with a length.
+@dataclass(frozen=True)
+class FileToSend:
+    """A file as it was when it was checked.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes, more than 0.
+        identity: Device, inode, size and time of change; another value means another content.
+    """
+
+    path: Path
+    size: int
+    identity: tuple[int, int, int, int]
+
+
+def identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """What changes when a file is written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def file_to_send(path: Path) -> FileToSend:
+    """Look at a file that is to be uploaded.
+
+    Raises:
+        StageError: It is missing, empty, not a regular file, or cannot be read.
+    """
+    name = sanitize_line(path.name)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise StageError(f"{name} is {kind}; only files can be uploaded.")
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise StageError(f"There is no file {name} to upload.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is not a file's"
+        raise StageError(f"{name} cannot be read: {reason}.") from error
+    if status.st_size == 0:
+        raise StageError(f"{name} is empty; there is nothing to upload.")
+    return FileToSend(path, status.st_size, identity(status))
+
+
+class FileBody:
+    """A file as a body, as an iterable of blocks with a length.
 
     It has no ``read`` on purpose: urllib3 asks a file-like for 16 KiB at a time, which takes half
     as long again. Each iteration opens the file anew. It is read by one thread at a time; `handed`
     and `finished` may be looked at from any.
 
     Args:
-        fields: Name and value of the form's fields.
-        file: The file to send as the field ``fileToUpload``; None sends fields only.
+        file: The file to send; None is a body without one.
+        content_type: The value for the Content-Type header.
 
     Attributes:
         content_type: The value for the Content-Type header.
@@ -36,20 +81,15 @@ class MultipartBody:
         finished: Whether it has taken the last one.
     """
 
-    def __init__(self, fields: tuple[tuple[str, str], ...], file: FileToSend | None) -> None:
-        boundary = f"similubot-{secrets.token_hex(16)}"
-        self.content_type = f"multipart/form-data; boundary={boundary}"
+    _head = _tail = b""
+
+    def __init__(
+        self, file: FileToSend | None, content_type: str = "application/octet-stream"
+    ) -> None:
+        self.content_type = content_type
         self.handed = 0
         self.finished = False
         self._file = file
-        parts = [
-            _part(boundary, RequestField(name, b"")) + value.encode() for name, value in fields
-        ]
-        if file is not None:
-            field = RequestField("fileToUpload", b"", sent_name(file.path.name))
-            parts.append(_part(boundary, field, "application/octet-stream"))
-        self._head = b"\r\n".join(parts)
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
         return len(self._head) + self.file_size + len(self._tail)
@@ -77,11 +117,40 @@ class MultipartBody:
         self.finished = True
 
     def _blocks(self) -> Iterator[Block]:
-        yield self._head
+        if self._head:
+            yield self._head
         if self._file is not None:
             yield from _file_blocks(self._file)
         # The end is not sent before the file was found unchanged: without it nothing can land.
-        yield self._tail
+        if self._tail:
+            yield self._tail
+
+
+class MultipartBody(FileBody):
+    """A form with fields and at most one file.
+
+    Args:
+        fields: Name and value of the form's fields.
+        file: The file to send; None sends fields only.
+        file_field: The name of the file's field.
+    """
+
+    def __init__(
+        self,
+        fields: tuple[tuple[str, str], ...],
+        file: FileToSend | None,
+        file_field: str = "fileToUpload",
+    ) -> None:
+        boundary = f"similubot-{secrets.token_hex(16)}"
+        super().__init__(file, f"multipart/form-data; boundary={boundary}")
+        parts = [
+            _part(boundary, RequestField(name, b"")) + value.encode() for name, value in fields
+        ]
+        if file is not None:
+            field = RequestField(file_field, b"", sent_name(file.path.name))
+            parts.append(_part(boundary, field, "application/octet-stream"))
+        self._head = b"\r\n".join(parts)
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
 
 
 def _file_blocks(expected: FileToSend) -> Iterator[memoryview]:

@@ -1,4 +1,4 @@
-"""A hand on the connection that requests uses: what it has not sent yet, and how to end it."""
+"""The socket of a request under way: what it has not sent yet, and how to end it."""
 
 import contextlib
 import selectors
@@ -6,16 +6,6 @@ import socket
 import struct
 import sys
 import threading
-from ssl import SSLEOFError
-from typing import TYPE_CHECKING
-
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.poolmanager import PoolManager
-
-if TYPE_CHECKING:
-    from http.client import _DataType
 
 
 class Wire:
@@ -98,53 +88,3 @@ class Wire:
 def _shut(handle: socket.socket, how: int) -> None:
     with contextlib.suppress(OSError):  # it is not connected any more
         handle.shutdown(how)
-
-
-class WireAdapter(HTTPAdapter):
-    """An adapter of requests whose connections are in the hand of `wire`, and are tried once."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._pools = _pool_classes(wire)
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-        """Make the pools with our connections."""
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, proxy: str, **kwargs: object) -> PoolManager:
-        """The same for a proxy."""
-        manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
-def _pool_classes(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
-    class Connection(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            connected = super()._new_conn()
-            wire.take(connected)
-            return connected
-
-        def send(self, data: "_DataType | str") -> None:
-            if self.sock is None:
-                self.connect()
-            # A time limit here would count for a whole block, however steadily it goes out;
-            # silence is watched from outside.
-            self.sock.settimeout(None)
-            try:
-                super().send(data)
-            except SSLEOFError as error:
-                # A broken pipe under TLS; by that name urllib3 goes on to read the answer.
-                raise BrokenPipeError(*error.args) from error
-
-    class SecureConnection(Connection, HTTPSConnection):
-        pass
-
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    return {"http": Pool, "https": SecurePool}
