@@ -1,5 +1,6 @@
 """CatboxUploader and LitterboxUploader: a file in, a checked link out."""
 
+import importlib.metadata
 import logging
 import re
 import tempfile
@@ -117,7 +118,15 @@ class CatboxUploader:
         body = MultipartBody(fields, None)
         limits = self._patience.limits
         try:
-            answer = send("POST", service.api_url, body, CancelToken(), lambda *_: None, limits)
+            answer = send(
+                "POST",
+                service.api_url,
+                body,
+                CancelToken(),
+                lambda *_: None,
+                limits,
+                user_agent=_user_agent(),
+            )
         except NoAnswerError as error:
             raise StageError(
                 f"{service.name} could not be asked to delete {name}: {error}; try again later.",
@@ -222,6 +231,10 @@ def _result_of(
         return False, None, error.message
 
 
+def _user_agent() -> str:
+    return f"similubot-catbox/{importlib.metadata.version('similubot-catbox')}"
+
+
 def _size_of(file: Path) -> int:
     try:
         return file.stat().st_size
@@ -248,7 +261,13 @@ def _upload(
             tracker.update_progress(0, f"Connecting to {service.name}")
             body = MultipartBody(service.fields, sending)
             answer = send(
-                "POST", service.api_url, body, context.cancel, tell_progress, patience.limits
+                "POST",
+                service.api_url,
+                body,
+                context.cancel,
+                tell_progress,
+                patience.limits,
+                user_agent=_user_agent(),
             )
             return link_in(answer, service)
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from similubot_http.session import CONNECT_SECONDS, CancellableSession
     from similubot_http.settings import HttpSettings, WebdavSettings
 
-__version__ = "0.1.0"
 __all__ = [
     "CONNECT_SECONDS",
     "AddressGuard",

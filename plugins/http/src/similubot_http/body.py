@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from urllib3.fields import RequestField
+from typing import TYPE_CHECKING
 
 from similubot_core import StageError
 from similubot_core.render import sanitize_line
+
+if TYPE_CHECKING:
+    from urllib3.fields import RequestField
 
 BLOCK = 114_688
 """Bytes read and sent at a time, 112 KiB. Measured on loopback (Linux 6, 2 MiB of L2 cache), beside
@@ -141,6 +143,8 @@ class MultipartBody(FileBody):
         file: FileToSend | None,
         file_field: str = "fileToUpload",
     ) -> None:
+        from urllib3.fields import RequestField  # here, as a file is looked at without it
+
         boundary = f"similubot-{secrets.token_hex(16)}"
         super().__init__(file, f"multipart/form-data; boundary={boundary}")
         parts = [
@@ -188,6 +192,6 @@ def sent_name(name: str) -> str:
 _UNSAFE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def _part(boundary: str, field: RequestField, content_type: str | None = None) -> bytes:
+def _part(boundary: str, field: "RequestField", content_type: str | None = None) -> bytes:
     field.make_multipart(content_type=content_type)
     return f"--{boundary}\r\n{field.render_headers()}".encode()

@@ -22,7 +22,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.poolmanager import PoolManager
 
 from similubot_core import CancelToken
@@ -190,6 +195,10 @@ class CancellableSession:
         """Look a name up. Only the resolver cannot be interrupted, so it has a thread of its own,
         which a cancel leaves behind to end by itself.
         """
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            raise LocationParseError(f"{host!r}, label empty or too long") from None
         answers: list[_Found] = []
         failures: list[OSError] = []
         done = threading.Event()
@@ -251,7 +260,7 @@ class _Adapter(HTTPAdapter):
         if proxies and requests.utils.select_proxy(request.url or "", proxies):
             try:
                 self._owner.check_target(request.url or "")
-            except OSError as error:
+            except (OSError, LocationParseError) as error:
                 raise requests.ConnectionError(error, request=request) from error
         return super().send(request, *args, **kwargs)
 
