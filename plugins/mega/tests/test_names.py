@@ -15,9 +15,9 @@ RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{n}" for d in ("COM", "LPT") for
 @pytest.mark.parametrize(
     ("raw", "safe"),
     [
-        ("../../etc/passwd", ".._.._etc_passwd"),
+        ("../../etc/passwd", "_.._etc_passwd"),
         ("/etc/passwd", "_etc_passwd"),
-        ("..\\..\\boot.ini", ".._.._boot.ini"),
+        ("..\\..\\boot.ini", "_.._boot.ini"),
         ("..", FALLBACK),
         (".", FALLBACK),
         ("", FALLBACK),
