@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import similubot_yt_dlp
 from similubot_yt_dlp.tracker import YtDlpProgressTracker
 
-import similubot_yt_dlp
 from similubot_core import TrackerSpec
 from similubot_core.plugins.specs import Plugins
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import pytest
 
-from similubot_bot.jobs import attachment
 from similubot_bot.jobs.attachment import AttachmentDownloader
 from similubot_core import StageContext, StageError
+from similubot_http import FetchLimits
 
 BODY = b"x" * 300_000
 Plan = list[int | str]
@@ -44,9 +44,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+QUICK = FetchLimits(first_wait=0.001)
+
+
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Plan], str]]:
-    monkeypatch.setattr(attachment, "FIRST_DELAY", 0.0)
+def serve() -> Iterator[Callable[[Plan], str]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -66,7 +68,9 @@ def test_what_passes_is_tried_again(
     serve: Callable[[Plan], str], tmp_path: Path, step: int | str
 ) -> None:
     url = serve([step, step])
-    fetched = AttachmentDownloader("a.bin", 10**9, len(BODY)).run(url, StageContext(tmp_path))
+    fetched = AttachmentDownloader("a.bin", 10**9, len(BODY), QUICK).run(
+        url, StageContext(tmp_path)
+    )
     assert fetched.read_bytes() == BODY
     assert Handler.hits == 3
 
@@ -76,8 +80,8 @@ def test_what_passes_is_tried_again(
     [
         ([404], "not on Discord any more", 1),
         ([403], "not on Discord any more", 1),
-        ([503] * 9, "does not hand the attachment over", 5),
-        (["cut without length"] * 9, "does not hand the attachment over", 5),
+        ([503] * 9, "Try again later", 5),
+        (["cut without length"] * 9, "Try again later", 5),
     ],
 )
 def test_what_does_not_pass_is_told_for_what_it_is(
@@ -85,7 +89,7 @@ def test_what_does_not_pass_is_told_for_what_it_is(
 ) -> None:
     url = serve(steps)
     with pytest.raises(StageError, match=sentence) as failed:
-        AttachmentDownloader("a.bin", 10**9, len(BODY)).run(url, StageContext(tmp_path))
+        AttachmentDownloader("a.bin", 10**9, len(BODY), QUICK).run(url, StageContext(tmp_path))
     assert "secret" not in failed.value.message + failed.value.detail
     assert Handler.hits == hits
     assert list(tmp_path.iterdir()) == []

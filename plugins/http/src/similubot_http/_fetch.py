@@ -110,7 +110,16 @@ def fetch(
         Cancelled: The token was set.
     """
     return _Fetch(
-        session, url, folder, cancel, on_progress, limits or FetchLimits(), name, refuse_pages, gone, size
+        session,
+        url,
+        folder,
+        cancel,
+        on_progress,
+        limits or FetchLimits(),
+        name,
+        refuse_pages,
+        gone,
+        size,
     ).run()
 
 
@@ -148,6 +157,11 @@ class _Fetch:
             self._find_what_is_there()
             self._fetch_with_retries()
             return self._finish()
+        except StageError:
+            if not self._have or not self._state.validator:  # nothing that can be gone on from
+                self._part.unlink(missing_ok=True)
+                (self._folder / STATE).unlink(missing_ok=True)
+            raise
         except OSError as error:
             raise write_error(self._folder, error) from error
 
