@@ -20,6 +20,7 @@ from typing import (
 )
 
 from similubot_core.errors import SettingsError
+from similubot_core.redact import keep_secret
 
 # What reads a file or a value is imported where that is done: every plugin imports this module, and
 # `similubot --help` waits for it.
@@ -122,7 +123,12 @@ class Settings:
                 continue  # `NAME=` is how a container's settings leave a variable out
             where = f"The environment variable {name}"
             values[key] = _convert(text, known[key], where, from_text=True)
-        return schema(**values)
+        table = schema(**values)
+        for field in dataclasses.fields(table):  # type: ignore[arg-type]
+            secret: object = getattr(table, field.name)
+            if not field.repr and isinstance(secret, str):
+                keep_secret(secret)
+        return table
 
     def unknown_tables(self, schemas: Iterable[type[SettingsTable]]) -> list[str]:
         """A sentence for each table that no schema reads: a misspelling, or a plugin not there."""

@@ -1,7 +1,8 @@
-"""The log as the command line shows it: a line on stderr for each warning."""
+"""The log as the command line shows it: a line on stderr for each warning, and no secret."""
 
 import logging
 
+from similubot_core.redact import redact
 from similubot_core.render import sanitize_line
 
 
@@ -11,7 +12,17 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None
         told = f" ({type(error).__name__}: {error})" if error is not None else ""
-        return f"similubot: {sanitize_line(record.getMessage() + told, 2000)}"
+        return f"similubot: {sanitize_line(redact(record.getMessage() + told), 2000)}"
+
+
+class _Everything(logging.Formatter):
+    """A log record with its time and its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 def set_up_logging(*, debug: bool) -> None:
@@ -21,9 +32,5 @@ def set_up_logging(*, debug: bool) -> None:
     """
     handler = logging.StreamHandler()
     handler.addFilter(lambda r: r.levelno >= logging.INFO or r.name.startswith("similubot"))
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        if debug
-        else _OneLine()
-    )
+    handler.setFormatter(_Everything() if debug else _OneLine())
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])

@@ -199,15 +199,14 @@ def _width() -> int:
 
 
 def _tell(sentence: str, status: int, debug: bool, detail: str = "") -> int:
-    from similubot_core.render import sanitize_line  # only where something has to be told
+    from similubot_core.redact import redact  # only where something has to be told
+    from similubot_core.render import sanitize_line
 
     if debug:
         import traceback
 
-        traceback.print_exc()
-        if detail:
-            print(detail, file=sys.stderr)  # noqa: T201
-    print(f"similubot: {sanitize_line(sentence, 2000)}", file=sys.stderr)  # noqa: T201
+        print(redact(f"{traceback.format_exc()}{detail}").rstrip(), file=sys.stderr)  # noqa: T201
+    print(f"similubot: {sanitize_line(redact(sentence), 2000)}", file=sys.stderr)  # noqa: T201
     return status
 
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from similubot_core import SettingsError
+from similubot_core.redact import keep_secret, redact
 
 job_number: ContextVar[int | None] = ContextVar("job_number", default=None)
 """The job that the present task or thread works on; None is none."""
@@ -15,20 +16,8 @@ job_number: ContextVar[int | None] = ContextVar("job_number", default=None)
 FILE_BYTES = 10 * 1024 * 1024
 OLDER_FILES = 5
 
-# Each matches where there is no secret too, up to the end of the word: beginning anew at each place
-# within it, a long line would take quadratic time.
-_SECRET_PARTS = (
-    # The key of a MEGA link, of the new form and of the old one (#!HANDLE!KEY).
-    re.compile(r"(mega(?:\.co)?\.nz/[^\s#\"'<>]*)(#?)([^\s\"'<>]*)", re.IGNORECASE),
-    # What an interaction or a webhook is answered with, and a signed address of an attachment.
-    re.compile(r"(/(?:webhooks|interactions)/\d+/)()([\w.~-]+)"),
-    re.compile(r"(/(?:ephemeral-)?attachments/[^\s?\"']+)(\??)([^\s\"']*)"),
-)
-"""What is shown, the sign before the secret, and the secret."""
-
-
-def _without_secret(match: re.Match[str]) -> str:
-    return f"{match[1]}{match[2]}{'…' if match[3] else ''}"
+# What an interaction or a webhook is answered with, which may be short in a test's Discord.
+_DISCORD_TOKEN = re.compile(r"(/(?:webhooks|interactions)/\d{1,20}/)[\w.~-]+")
 
 
 class SafeFormatter(logging.Formatter):
@@ -40,18 +29,14 @@ class SafeFormatter(logging.Formatter):
 
     def __init__(self, secrets: Collection[str]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s%(job)s: %(message)s")
-        self._secrets = [secret for secret in secrets if len(secret) >= 4]
+        for secret in secrets:
+            keep_secret(secret)
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole record, traceback included, with the secrets cut."""
         number = job_number.get()
         record.job = "" if number is None else f" [job {number}]"
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        for pattern in _SECRET_PARTS:
-            text = pattern.sub(_without_secret, text)
-        return text
+        return redact(_DISCORD_TOKEN.sub(r"\1…", super().format(record)))
 
 
 def _calmer(record: logging.LogRecord) -> bool:
