@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
+from similubot_core.live import Operations, OperationState
 from similubot_discord_sink.embed import STATUS_COLOURS, job_embed
-from similubot_discord_sink.operations import Operations, OperationState
 from similubot_discord_sink.plain_text import cut, escape, units
 from similubot_loopback.discord_server.messages import pinged_by
 from similubot_loopback.discord_server.validate import check_body
@@ -231,7 +231,7 @@ def test_an_end_is_sticky_until_the_operation_begins_anew() -> None:
 
         def wake(self) -> None: ...
 
-        def urge(self) -> None: ...
+        def request_urgent(self) -> None: ...
 
     operations = Operations()
     take = operations.callback(Woken())

@@ -62,7 +62,7 @@ async def test_an_edit_that_hangs_does_not_hold_up_the_channel_for_ever(
     channel: discord.TextChannel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("similubot_discord_sink.lane.HOLD", 0.1)
+    monkeypatch.setattr("similubot_core.live._queue.HOLD", 0.1)
     hanging, other = await make_updaters(server, channel, 2, 60.0)
     # the client must know the bucket, else discord.py itself lets only one request through
     await other.update_progress(done("before"))
@@ -110,7 +110,7 @@ async def test_ten_messages_share_a_bucket_of_five_without_one_429(
 async def test_many_messages_that_begin_together_do_not_all_ask_in_one_second(
     server: LoopbackDiscord, client: discord.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("similubot_discord_sink.lane.EDITS_A_SECOND", 20.0)
+    monkeypatch.setattr("similubot_discord_sink.target.EDITS_A_SECOND", 20.0)
     server.set_global_limit(1000)
     updaters = []
     for number in range(50):

@@ -15,9 +15,8 @@ from discord import app_commands
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_discord_sink import DiscordProgressUpdater
-from similubot_discord_sink.editor import interval_at
 from similubot_discord_sink.endpoint import pointed_at
-from similubot_discord_sink.target import Verdict, classify_error
+from similubot_discord_sink.target import ErrorKind, classify_error, spaced
 from similubot_loopback.discord_server import Fault, LoopbackDiscord
 
 PATCH = "PATCH /channels/{channel}/messages/{message}"
@@ -44,8 +43,8 @@ def records(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRe
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits after a failure in hundredths of a second."""
-    monkeypatch.setattr("similubot_discord_sink.editor.FIRST_DELAY", 0.02)
-    monkeypatch.setattr("similubot_discord_sink.editor.OLD_INTERVAL", 0.2)
+    monkeypatch.setattr("similubot_discord_sink.target.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("similubot_discord_sink.target.OLD_INTERVAL", 0.2)
 
 
 Records = Callable[[], list[logging.LogRecord]]
@@ -139,7 +138,7 @@ async def test_too_many_edits_of_an_old_message_only_delay(
 async def test_the_old_message_limit_of_a_server_is_lived_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("similubot_discord_sink.editor.OLD_INTERVAL", 0.3)
+    monkeypatch.setattr("similubot_discord_sink.target.OLD_INTERVAL", 0.3)
     with LoopbackDiscord(age=4000) as server, pointed_at(server.api_url, server.gateway_url):
         server.set_old_message_limit(1, 0.2)
         client = discord.Client(intents=discord.Intents.none())
@@ -161,9 +160,9 @@ async def test_the_old_message_limit_of_a_server_is_lived_with(
 
 
 def test_a_message_over_an_hour_old_is_edited_once_a_minute() -> None:
-    assert interval_at(3599, 5.0) == 5.0
-    assert interval_at(3601, 5.0) == 60.0
-    assert interval_at(3601, 90.0) == 90.0
+    assert spaced(5.0, 3599) == 5.0
+    assert spaced(5.0, 3601) == 60.0
+    assert spaced(90.0, 3601) == 90.0
 
 
 def begin_fault(
@@ -323,15 +322,15 @@ async def test_after_aclose_nothing_is_edited(
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (discord.RateLimited(31.0), Verdict.RETRY),
-        (aiohttp.ServerDisconnectedError(), Verdict.RETRY),
-        (ConnectionResetError(), Verdict.RETRY),
-        (TimeoutError(), Verdict.RETRY),
-        (KeyError("retry_after"), Verdict.RETRY),
-        (RuntimeError("Session is closed"), Verdict.STOP),
-        (AttributeError("no http"), Verdict.STOP),
+        (discord.RateLimited(31.0), ErrorKind.RETRY),
+        (aiohttp.ServerDisconnectedError(), ErrorKind.RETRY),
+        (ConnectionResetError(), ErrorKind.RETRY),
+        (TimeoutError(), ErrorKind.RETRY),
+        (KeyError("retry_after"), ErrorKind.RETRY),
+        (RuntimeError("Session is closed"), ErrorKind.STOP),
+        (AttributeError("no http"), ErrorKind.STOP),
     ],
     ids=repr,
 )
-def test_errors_that_are_no_answer_are_judged(error: Exception, verdict: Verdict) -> None:
+def test_errors_that_are_no_answer_are_judged(error: Exception, verdict: ErrorKind) -> None:
     assert classify_error(error) is verdict

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from similubot_discord_sink.endpoint import point_discord_at
     from similubot_discord_sink.plain_text import escape
     from similubot_discord_sink.settings import DiscordSettings
-    from similubot_discord_sink.target import Verdict, classify_error, describe_error
+    from similubot_discord_sink.target import ErrorKind, classify_error, describe_error
     from similubot_discord_sink.updater import DiscordProgressUpdater
     from similubot_discord_sink.webhook_sink import open_webhook_sink
 
@@ -26,8 +26,8 @@ __all__ = [
     "CancelView",
     "DiscordProgressUpdater",
     "DiscordSettings",
+    "ErrorKind",
     "ProgressBoard",
-    "Verdict",
     "classify_error",
     "describe_error",
     "escape",
@@ -43,7 +43,7 @@ __getattr__ = lazy_names(
         "DiscordSettings": "settings",
         "ProgressBoard": "board",
         "STATUS_COLOURS": "embed",
-        "Verdict": "target",
+        "ErrorKind": "target",
         "classify_error": "target",
         "describe_error": "target",
         "escape": "plain_text",

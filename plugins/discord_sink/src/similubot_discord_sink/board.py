@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import discord
 
 from similubot_core import ProgressCallback, ProgressStatus, render
-from similubot_discord_sink.editor import MessageEditor
+from similubot_core.live import LiveMessage, Operations
 from similubot_discord_sink.embed import LONGEST_BAR, STATUS_COLOURS, present_state, speed_of
-from similubot_discord_sink.operations import Operations
 from similubot_discord_sink.plain_text import escape
 from similubot_discord_sink.target import Frame, MessageTarget
 
@@ -60,7 +59,9 @@ class ProgressBoard:
         self._jobs: dict[ProgressCallback, tuple[str, Operations]] = {}
         self._page = 0
         self._view = _PagingView(self)
-        self._editor = MessageEditor(MessageTarget(message), self.frame, update_interval, loop)
+        self._editor: LiveMessage[Frame] = LiveMessage(
+            MessageTarget(message), self.frame, update_interval, loop
+        )
 
     def add(self, title: str) -> ProgressCallback:
         """Add a job; returns the callback for its trackers. Any thread.

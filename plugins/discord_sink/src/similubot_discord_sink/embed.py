@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import discord
 
 from similubot_core import ProgressInfo, ProgressStatus, render
-from similubot_discord_sink.operations import OperationState
+from similubot_core.live import OperationState
 from similubot_discord_sink.plain_text import escape
 
 NAME_LIMIT = 100

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import enum
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import aiohttp
 import discord
+
+from similubot_core.live import Action, SharedLimit, Verdict
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
 INVALID_WEBHOOK_TOKEN = 50027
 TOO_MANY_OLD_EDITS = 30046
 ARCHIVED_THREAD = 50083
+
+log = logging.getLogger("similubot.discord")
+
+OLD_AGE = 3600.0
+OLD_INTERVAL = 60.0
+FIRST_DELAY = 1.0
+EDITS_A_SECOND = 40.0
+"""Of a whole bot, over all channels: all its requests share 50 a second."""
 
 GONE = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK})
 """Codes that people bring about by deleting something; nobody need be warned."""
@@ -38,9 +49,9 @@ class Frame:
     view: discord.ui.View | None = None
     page: int = 0
 
-    def same_as(self, other: Frame | None) -> bool:
+    def same_as(self, other: object) -> bool:
         """Whether people would see no difference (the embed's time aside)."""
-        if other is None or _without_time(self.embed) != _without_time(other.embed):
+        if not isinstance(other, Frame) or _without_time(self.embed) != _without_time(other.embed):
             return False
         mine = (self.content, self.remove_view, self.view, self.page)
         return mine == (other.content, other.remove_view, other.view, other.page)
@@ -52,7 +63,7 @@ def _without_time(embed: discord.Embed | None) -> dict[str, object]:
     return body
 
 
-class Verdict(enum.Enum):
+class ErrorKind(enum.Enum):
     """What to do after an edit that failed."""
 
     STOP = "stop for good"
@@ -62,7 +73,7 @@ class Verdict(enum.Enum):
     RETRY = "try again later"
 
 
-def classify_error(error: Exception) -> Verdict:
+def classify_error(error: Exception) -> ErrorKind:
     """What an exception of `Message.edit` asks for.
 
     Codes are Discord's JSON error codes. An interaction's token that died answers 50027 (seen) or
@@ -73,18 +84,18 @@ def classify_error(error: Exception) -> Verdict:
     """
     if isinstance(error, discord.HTTPException):
         if error.code in (INVALID_WEBHOOK_TOKEN, UNKNOWN_WEBHOOK):
-            return Verdict.MOVE
+            return ErrorKind.MOVE
         if error.code == TOO_MANY_OLD_EDITS:
-            return Verdict.SLOWER
+            return ErrorKind.SLOWER
         if error.code == ARCHIVED_THREAD:
-            return Verdict.STOP
+            return ErrorKind.STOP
         if error.status in (400, 413):
-            return Verdict.SKIP
+            return ErrorKind.SKIP
         if error.status == 429 or error.status >= 500:
-            return Verdict.RETRY
-        return Verdict.STOP
+            return ErrorKind.RETRY
+        return ErrorKind.STOP
     transient = (discord.RateLimited, aiohttp.ClientError, OSError, TimeoutError, KeyError)
-    return Verdict.RETRY if isinstance(error, transient) else Verdict.STOP
+    return ErrorKind.RETRY if isinstance(error, transient) else ErrorKind.STOP
 
 
 def describe_error(error: Exception) -> str:
@@ -96,26 +107,39 @@ def describe_error(error: Exception) -> str:
     return type(error).__name__
 
 
-class Target(Protocol):
-    """A message, or what becomes one."""
+def judge(error: Exception, move: Callable[[], bool]) -> Verdict:
+    """What an error means for a live message.
 
-    name: str
-    """For the log."""
+    Args:
+        error: What discord.py raised.
+        move: Goes on by another way when the interaction's token has died; False where there is
+            none.
+    """
+    kind = classify_error(error)
+    reason = describe_error(error)
+    if kind is ErrorKind.MOVE:
+        return Verdict(Action.RETRY, reason, 0.0, quiet=True) if move() else _stop(error)
+    if kind is ErrorKind.STOP:
+        return _stop(error)
+    if kind is ErrorKind.SKIP:
+        return Verdict(Action.SKIP, reason)
+    delay = error.retry_after if isinstance(error, discord.RateLimited) else None
+    slower = OLD_INTERVAL / 4 if kind is ErrorKind.SLOWER else FIRST_DELAY
+    return Verdict(Action.RETRY, reason, delay, slower=slower)
 
-    channel_id: int
-    """Targets with the same one share Discord's bucket (a webhook has its own: its id)."""
 
-    def age(self) -> float:
-        """Seconds since the message was sent."""
+def _stop(error: Exception) -> Verdict:
+    gone = isinstance(error, discord.HTTPException) and error.code in GONE
+    known = isinstance(error, (discord.HTTPException, RuntimeError))
+    return Verdict(Action.STOP, describe_error(error) if known else "", quiet=gone)
 
-    async def show(self, frame: Frame) -> None:
-        """Put a frame on it; raises what discord.py raises."""
 
-    async def is_taken_over(self) -> bool:
-        """Whether someone else has edited it since our last frame."""
+def spaced(wanted: float, age: float) -> float:
+    """Seconds between edits of a message `age` seconds old.
 
-    def move(self) -> bool:
-        """Go on by another way after 50027; False where there is none."""
+    Discord limits edits of messages over an hour old (30046); how much it does not say.
+    """
+    return wanted if age < OLD_AGE else max(wanted, OLD_INTERVAL)
 
 
 class MessageTarget:
@@ -130,11 +154,17 @@ class MessageTarget:
         self._moved = False
         self._last: discord.Embed | None = None
         self.name = f"message {message.id}"
-        self.channel_id = message.channel.id
+        self.log = log
+        self.limit = SharedLimit(message.channel.id, a_second=EDITS_A_SECOND)
 
-    def age(self) -> float:
-        """Seconds since the message was sent."""
-        return (discord.utils.utcnow() - self._message.created_at).total_seconds()
+    def interval(self, wanted: float) -> float:
+        """Seconds between edits; more for a message that is old."""
+        age = (discord.utils.utcnow() - self._message.created_at).total_seconds()
+        return spaced(wanted, age)
+
+    def judge(self, error: Exception) -> Verdict:
+        """What Discord's error means."""
+        return judge(error, self.move)
 
     async def show(self, frame: Frame) -> None:
         """Edit the message."""

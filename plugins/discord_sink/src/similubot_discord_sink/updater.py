@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import discord
 
 from similubot_core import ProgressCallback, ProgressInfo
-from similubot_discord_sink.editor import MessageEditor
+from similubot_core.live import LiveMessage, Operations
 from similubot_discord_sink.embed import LONGEST_BAR, job_embed
-from similubot_discord_sink.operations import Operations
 from similubot_discord_sink.target import Frame, MessageTarget
 
 
@@ -67,7 +66,7 @@ class DiscordProgressUpdater:
         self._view = view
         self._finish: Frame | None = None
         self._closing = False
-        self._editor = MessageEditor(
+        self._editor: LiveMessage[Frame] = LiveMessage(
             MessageTarget(message), self._frame, update_interval, loop, self._refused
         )
         self._callback = self._operations.callback(self._editor)
@@ -104,7 +103,7 @@ class DiscordProgressUpdater:
             view: Buttons to end on; None removes those there are.
         """
         self._finish = Frame(embed, content, remove_view=view is None, view=view)
-        self._editor.urge()
+        self._editor.request_urgent()
 
     async def aclose(self, timeout: float = 10.0) -> bool:
         """Show the newest state and let go of the message. Await it before `client.close()`.
@@ -138,4 +137,4 @@ class DiscordProgressUpdater:
         """Rather our own last word than none, where Discord will not have the program's."""
         if frame is self._finish:
             self._finish = None
-            self._editor.urge()
+            self._editor.request_urgent()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import logging
 import re
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +11,13 @@ from dataclasses import dataclass
 import aiohttp
 import discord
 
-from similubot_core import Check, ProgressInfo, Settings, Sink, SinkContext, UsageError
-from similubot_discord_sink.editor import MessageEditor
+from similubot_core import Check, Settings, Sink, SinkContext, UsageError
+from similubot_core.live import LiveSink, SharedLimit, Verdict
 from similubot_discord_sink.embed import job_embed
 from similubot_discord_sink.endpoint import point_discord_at
-from similubot_discord_sink.operations import Operations
 from similubot_discord_sink.settings import DiscordSettings
-from similubot_discord_sink.target import Frame
+from similubot_discord_sink.target import EDITS_A_SECOND, Frame, judge, log, spaced
 
-CLOSE_WITHIN = 10.0
 REQUEST_WITHIN = 60.0
 OWN_HOSTS = ("discord.com", "discordapp.com", "ptb.discord.com", "canary.discord.com")
 
@@ -75,11 +70,12 @@ class WebhookTarget:
         self._message: discord.WebhookMessage | None = None
         self._sent_at = 0.0
         self.name = f"the message of webhook {address.id}"
-        self.channel_id = address.id
+        self.log = log
+        self.limit = SharedLimit(address.id, a_second=EDITS_A_SECOND)
 
-    def age(self) -> float:
-        """Seconds since the message was posted."""
-        return time.monotonic() - self._sent_at
+    def interval(self, wanted: float) -> float:
+        """Seconds between edits; more for a message that is old."""
+        return spaced(wanted, time.monotonic() - self._sent_at)
 
     async def show(self, frame: Frame) -> None:
         """Post the message, or edit it."""
@@ -106,66 +102,14 @@ class WebhookTarget:
         """Nobody else can edit a webhook's message."""
         return False
 
-    def move(self) -> bool:
-        """A webhook's token is all there is."""
-        return False
+    def judge(self, error: Exception) -> Verdict:
+        """What Discord's error means; a webhook's token is all there is."""
+        return judge(error, lambda: False)
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
-
-
-class WebhookSink:
-    """Shows what it is told in one message of a webhook; needs no bot and no event loop.
-
-    Args:
-        address: The webhook.
-        title: What the whole is about; text from outside is escaped.
-        interval: Seconds from the end of one edit to the next.
-    """
-
-    def __init__(self, address: WebhookAddress, title: str, interval: float) -> None:
-        self._title = title
-        self._operations = Operations()
-        self._loop = asyncio.new_event_loop()
-        self._target = WebhookTarget(address)
-        self._editor = MessageEditor(self._target, self._frame, interval, self._loop)
-        self._take = self._operations.callback(self._editor)
-        self._closing = threading.Lock()
-        self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="discord-sink", daemon=True)
-        self._thread.start()
-
-    def show(self, info: ProgressInfo) -> None:
-        """Take the newest state of an operation; any thread, never blocks."""
-        self._take(info)
-
-    def close(self) -> None:
-        """Show the final state, waiting 10 s at most, and let go."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        done = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
-        try:
-            done.result(CLOSE_WITHIN + 5)
-        except concurrent.futures.TimeoutError:
-            done.cancel()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-
-    async def _finish(self) -> None:
-        await self._editor.aclose(CLOSE_WITHIN)
-        await self._target.aclose()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
-
-    def _frame(self) -> Frame:
-        return Frame(job_embed(self._operations.states(), title=self._title))
 
 
 def _hide_addresses(record: logging.LogRecord) -> bool:
@@ -189,7 +133,11 @@ def open_webhook_sink(context: SinkContext) -> Sink:
     address = WebhookAddress.parse(url, settings)
     point_discord_at(settings.api_url, None)
     logging.getLogger("discord.webhook.async_").addFilter(_hide_addresses)
-    return WebhookSink(address, context.title, settings.update_interval)
+    return LiveSink(
+        WebhookTarget(address),
+        lambda states: Frame(job_embed(states, title=context.title)),
+        settings.update_interval,
+    )
 
 
 def check_webhook(settings: Settings) -> Sequence[Check]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import discord
 
 from similubot_bot.i18n import _
-from similubot_discord_sink import Verdict, classify_error, describe_error
+from similubot_discord_sink import ErrorKind, classify_error, describe_error
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def patiently(send: Callable[[], Awaitable[T]]) -> T:
 
 def is_refused(error: Exception) -> bool:
     """Whether Discord will not have this here, now or later, while another way may work."""
-    return classify_error(error) in (Verdict.STOP, Verdict.SKIP)
+    return classify_error(error) in (ErrorKind.STOP, ErrorKind.SKIP)
 
 
 def missing_rights(channel: object, me: discord.Member | None) -> str:

@@ -23,7 +23,7 @@ from similubot_bot.jobs.presenter import MessageRef, Reply
 from similubot_bot.jobs.records import JobRecord, JobStatus
 from similubot_discord_sink import (
     DiscordProgressUpdater,
-    Verdict,
+    ErrorKind,
     classify_error,
     describe_error,
 )
@@ -124,7 +124,7 @@ class JobMessages:
             except Exception as error:  # noqa: BLE001  (classified, as the sink does)
                 why = describe_error(error)
                 replied, reply = reply is not None, None
-                if classify_error(error) is Verdict.MOVE:
+                if classify_error(error) is ErrorKind.MOVE:
                     continue  # an interaction that died: the channel, at once
                 if is_refused(error):
                     if replied and not request.private and _of_interaction(error):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from similubot_core import ProgressCallback, ProgressInfo, ProgressStatus
 from similubot_core.jobs.stages import STAGES
+from similubot_core.progress.info import ProgressInfo, ProgressStatus
+from similubot_core.progress.tracker import ProgressCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class OperationState:
 
 
 class Waker(Protocol):
-    """What is told that there is something new; `MessageEditor` is one."""
+    """What is told that there is something new; `LiveMessage` is one."""
 
     woken: bool
     """Whether it was told and has not looked yet; then it need not be told again."""
@@ -33,7 +34,7 @@ class Waker(Protocol):
     def wake(self) -> None:
         """There is something new."""
 
-    def urge(self) -> None:
+    def request_urgent(self) -> None:
         """There is something that should not wait for the interval."""
 
 
@@ -77,7 +78,7 @@ class Operations:
             else:
                 self._status_changed(info)
                 if info.status.is_final and is_the_end():
-                    waker.urge()
+                    waker.request_urgent()
             if not waker.woken:
                 waker.wake()
 

@@ -1,28 +1,17 @@
-"""The one editor of a message: the newest state wins, the last one always arrives."""
+"""LiveMessage: keeps one message of a service true. The newest state wins, the last one arrives."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-import discord
+from similubot_core.live._queue import SharedLimit, queue_of
 
-from similubot_discord_sink.lane import lane_of
-from similubot_discord_sink.target import (
-    GONE,
-    Frame,
-    Target,
-    Verdict,
-    classify_error,
-    describe_error,
-)
-
-log = logging.getLogger("similubot.discord")
-
-OLD_AGE = 3600.0
-OLD_INTERVAL = 60.0
 URGENT_GAP = 0.3
 LATE = 0.1
 FIRST_DELAY = 1.0
@@ -32,37 +21,101 @@ _running: set[asyncio.Task[None]] = set()
 """The event loop holds tasks weakly; this holds them while they work."""
 
 
-def interval_at(age: float, interval: float) -> float:
-    """Seconds between edits of a message `age` seconds old.
+class Action(enum.Enum):
+    """What to do after an edit that failed."""
 
-    Discord limits edits of messages over an hour old (30046); how much it does not say.
+    STOP = "show nothing more"
+    SKIP = "the service will not have this frame; go on with the next"
+    RETRY = "try again, with what is newest then"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an error of the service means.
+
+    Attributes:
+        action: What to do.
+        reason: Why, for the log: holds no address and no token.
+        delay: Seconds to wait before the next try; None is 1, doubled with each failure up to 60.
+        shared: Whether all messages that share the limit must wait so long.
+        quiet: Whether nobody need be warned: people deleted something, or it goes on at once.
+        slower: Seconds that a first failure waits where `delay` is None.
     """
-    return interval if age < OLD_AGE else max(interval, OLD_INTERVAL)
+
+    action: Action
+    reason: str = ""
+    delay: float | None = None
+    shared: bool = False
+    quiet: bool = False
+    slower: float = FIRST_DELAY
 
 
-class MessageEditor:
-    """Edits one target with what `render` says, at most once an interval.
+class Frame(Protocol):
+    """What a message is to show."""
 
-    `wake` and `urge` may be called from any thread; they never block or raise. There is one task
-    at a time, and only while an edit is under way; between edits there is a timer. It stops for
-    good when the message is gone, the bot may not edit it or the client is closed, and says so
-    once in the log.
+    @property
+    def gives_way(self) -> bool:
+        """Whether it is left out when someone else has edited the message since."""
+
+    def same_as(self, other: object) -> bool:
+        """Whether people would see no difference."""
+
+
+FrameT = TypeVar("FrameT", bound=Frame)
+FrameT_contra = TypeVar("FrameT_contra", bound=Frame, contravariant=True)
+
+
+class Target(Protocol[FrameT_contra]):
+    """A message of a service, or what becomes one with the first frame."""
+
+    name: str
+    """For the log."""
+
+    log: logging.Logger
+    """Where it is said that something is not shown."""
+
+    limit: SharedLimit
+    """What the service allows, and with whom it is shared."""
+
+    def interval(self, wanted: float) -> float:
+        """Seconds from the end of one edit to the next, now: `wanted` or more."""
+
+    async def show(self, frame: FrameT_contra) -> None:
+        """Send the message, or edit it; raises what the service's client raises."""
+
+    async def is_taken_over(self) -> bool:
+        """Whether someone else has edited it since our last frame."""
+
+    def judge(self, error: Exception) -> Verdict:
+        """What an exception of `show` means."""
+
+
+class LiveMessage(Generic[FrameT]):
+    """Edits one target with what `render` makes, at most once an interval.
+
+    `wake` and `request_urgent` may be called from any thread; they never block or raise. There is
+    one task at a time, and only while an edit is under way; between edits there is a timer. It
+    stops for good when a `Verdict` says so, or the loop is closed, and says that once in the log.
 
     Args:
         target: What is edited.
         render: Makes the newest frame; called in the event loop, just before an edit.
         interval: Seconds from the end of one edit to the next.
-        loop: The event loop of the client.
-        refused: Told of a frame that Discord will not have (400); called in the event loop.
+        loop: The event loop of the target.
+        refused: Gets a frame that the service will not have; called in the event loop.
+
+    Attributes:
+        woken: Whether there is something new that no edit has taken up yet.
+        stopped: Why nothing is shown any more; "" while it is.
     """
 
     def __init__(
         self,
-        target: Target,
-        render: Callable[[], Frame],
+        target: Target[FrameT],
+        render: Callable[[], FrameT],
         interval: float,
         loop: asyncio.AbstractEventLoop,
-        refused: Callable[[Frame], None] = lambda frame: None,
+        refused: Callable[[FrameT], None] = lambda frame: None,
     ) -> None:
         self.woken = False
         self._refused = refused
@@ -70,16 +123,16 @@ class MessageEditor:
         self._render = render
         self._interval = interval
         self._loop = loop
-        self._lane = lane_of(loop, target.channel_id)
+        self._queue = queue_of(loop, target.limit)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._urgent = False
-        self._urged_at = 0.0
+        self._urgent_since = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_at = 0.0
         self._next_urgent_at = 0.0
-        self._shown: Frame | None = None
+        self._shown: FrameT | None = None
         self._failures = 0
         self._warned = False
         self._closed = False
@@ -93,7 +146,7 @@ class MessageEditor:
             self.woken = True
             self._post(self._schedule)
 
-    def urge(self) -> None:
+    def request_urgent(self) -> None:
         """There is something new that should not wait for the interval."""
         self.woken = True
         self._post(self._schedule_urgently)
@@ -113,11 +166,11 @@ class MessageEditor:
             return  # it is in the frame that was made meanwhile
         if not self._urgent:
             self._urgent = True
-            self._urged_at = self._loop.time()
+            self._urgent_since = self._loop.time()
         self._schedule()
 
     def _schedule(self) -> None:
-        """Have the next edit begin when the interval is over, or earlier when urged."""
+        """Have the next edit begin when the interval is over, or earlier when it is urgent."""
         if not self.woken or self.stopped or self._closed or self._task is not None:
             return
         self._idle.clear()
@@ -148,7 +201,7 @@ class MessageEditor:
 
     async def _run(self) -> None:
         try:
-            async with self._lane.turn(lambda: self._urgent):
+            async with self._queue.turn(lambda: self._urgent):
                 if not self._closed:
                     await self._show_newest()
         except Exception as error:  # noqa: BLE001  (a fault of ours is no fault of the job)
@@ -161,8 +214,8 @@ class MessageEditor:
         if not frame.same_as(self._shown):
             await self._show(frame, urgent=urgent)
 
-    async def _show(self, frame: Frame, *, urgent: bool) -> None:
-        late = urgent and self._loop.time() - self._urged_at > LATE
+    async def _show(self, frame: FrameT, *, urgent: bool) -> None:
+        late = urgent and self._loop.time() - self._urgent_since > LATE
         if (
             frame.gives_way
             and late
@@ -181,40 +234,40 @@ class MessageEditor:
             self._failures = 0
             self._warned = False
             now = self._loop.time()
-            self._next_at = now + interval_at(self._target.age(), self._interval)
+            self._next_at = now + self._target.interval(self._interval)
             self._next_urgent_at = now + min(URGENT_GAP, self._interval)
 
-    def _failed(self, error: Exception, frame: Frame, *, urgent: bool) -> None:
-        verdict = classify_error(error)
-        if verdict is Verdict.MOVE:
-            verdict = Verdict.RETRY if self._target.move() else Verdict.STOP
-            if verdict is Verdict.RETRY:
-                self._again(0.0, urgent=True)
-                return
-        if verdict is Verdict.STOP:
-            gone = isinstance(error, discord.HTTPException) and error.code in GONE
-            known = isinstance(error, (discord.HTTPException, RuntimeError))
-            level = logging.INFO if gone else logging.WARNING if known else logging.ERROR
-            self._stop(describe_error(error), level, error=None if known else error)
-        elif verdict is Verdict.SKIP:
-            log.error("Discord refused a frame for %s: %s", self._target.name, error)
+    def _failed(self, error: Exception, frame: FrameT, *, urgent: bool) -> None:
+        verdict = self._target.judge(error)
+        if verdict.action is Action.STOP:
+            level = logging.INFO if verdict.quiet else logging.WARNING
+            self._stop(
+                verdict.reason or type(error).__name__,
+                level if verdict.reason else logging.ERROR,
+                error=None if verdict.reason else error,
+            )
+        elif verdict.action is Action.SKIP:
+            self._target.log.error("A frame for %s was refused: %s", self._target.name, error)
             self._shown = frame
             self._wait(0.0)
             self._refused(frame)
         else:
-            slow = OLD_INTERVAL / 4 if verdict is Verdict.SLOWER else FIRST_DELAY
-            delay = min(LONGEST_DELAY, slow * 2**self._failures)
-            if isinstance(error, discord.RateLimited):
-                delay = error.retry_after
-            self._failures += 1
-            if not self._warned:
-                self._warned = True
-                log.warning(
-                    "The progress in %s waits: %s. It goes on by itself.",
-                    self._target.name,
-                    describe_error(error),
-                )
-            self._again(delay, urgent=urgent)
+            delay = verdict.delay
+            if delay is None:
+                delay = min(LONGEST_DELAY, verdict.slower * 2**self._failures)
+            if verdict.shared:
+                self._queue.pause(delay)
+            if not verdict.quiet:
+                self._failures += 1
+                self._warn(verdict.reason)
+            self._again(delay, urgent=urgent or verdict.quiet)
+
+    def _warn(self, reason: str) -> None:
+        if not self._warned:
+            self._warned = True
+            self._target.log.warning(
+                "The progress in %s waits: %s. It goes on by itself.", self._target.name, reason
+            )
 
     def _again(self, delay: float, *, urgent: bool) -> None:
         """Try again in `delay` seconds, with what is newest then."""
@@ -231,7 +284,7 @@ class MessageEditor:
         if self.stopped:
             return
         self.stopped = why
-        log.log(
+        self._target.log.log(
             level,
             "The progress in %s is shown no more: %s. The work goes on.",
             self._target.name,
@@ -246,7 +299,7 @@ class MessageEditor:
             await self._idle.wait()
 
     async def aclose(self, timeout: float = 10.0) -> bool:
-        """Show what is newest, then edit no more. Call it before the client is closed.
+        """Show what is newest, then edit no more. Call it before the service's client is closed.
 
         Args:
             timeout: Seconds to wait at most.

@@ -1,0 +1,77 @@
+"""LiveSink: a live message as a sink, in an event loop and a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol
+
+from similubot_core.live.message import FrameT, FrameT_contra, LiveMessage, Target
+from similubot_core.live.operations import Operations, OperationState
+from similubot_core.progress.info import ProgressInfo
+
+CLOSE_WITHIN = 10.0
+
+
+class ClosingTarget(Target[FrameT_contra], Protocol[FrameT_contra]):
+    """A target that holds connections."""
+
+    async def aclose(self) -> None:
+        """Let go of them."""
+
+
+class LiveSink(Generic[FrameT]):
+    """Shows all that it gets in one message; needs no event loop of the program's.
+
+    Args:
+        target: The message.
+        render: Makes a frame of all operations; called in the sink's own thread.
+        interval: Seconds from the end of one edit to the next.
+    """
+
+    def __init__(
+        self,
+        target: ClosingTarget[FrameT],
+        render: Callable[[Sequence[OperationState]], FrameT],
+        interval: float,
+    ) -> None:
+        self._operations = Operations()
+        self._loop = asyncio.new_event_loop()
+        self._target = target
+        self._message: LiveMessage[FrameT] = LiveMessage(
+            target, lambda: render(self._operations.states()), interval, self._loop
+        )
+        self._take = self._operations.callback(self._message)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="similubot-live", daemon=True)
+        self._thread.start()
+
+    def show(self, info: ProgressInfo) -> None:
+        """Take the newest state of an operation; any thread, never blocks."""
+        self._take(info)
+
+    def close(self) -> None:
+        """Show the final state, waiting 10 s at most, and let go."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        done = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
+        try:
+            done.result(CLOSE_WITHIN + 5)
+        except concurrent.futures.TimeoutError:
+            done.cancel()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    async def _finish(self) -> None:
+        await self._message.aclose(CLOSE_WITHIN)
+        await self._target.aclose()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
