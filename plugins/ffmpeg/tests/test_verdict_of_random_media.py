@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from similubot_core import CancelToken, ConversionRequest, DamagedError, StageContext, StageError
 from similubot_ffmpeg import AudioConverter, FFmpegSettings
-
-from .odd_media import (
+from similubot_loopback.odd_media import (
     FALSE_HEADERS,
     KINDS,
     SECONDS,

@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from odd_media import (  # type: ignore[import-not-found]
+from similubot_ffmpeg import AudioConverter, FFmpegSettings
+from similubot_loopback.odd_media import (
     FALSE_HEADERS,
     KINDS,
     SECONDS,
@@ -22,8 +23,6 @@ from odd_media import (  # type: ignore[import-not-found]
     make,
     with_false_header,
 )
-
-from similubot_ffmpeg import AudioConverter, FFmpegSettings
 
 LOST = 0.5
 """Seconds of audio without which a file is not whole."""

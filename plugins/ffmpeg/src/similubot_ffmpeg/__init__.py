@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from similubot_core import Check, Converter, ConverterSpec, Settings, TrackerSpec, hookimpl
+from similubot_core import (
+    Check,
+    Converter,
+    ConverterSpec,
+    OutputFormat,
+    Settings,
+    TrackerSpec,
+    hookimpl,
+)
 from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -54,19 +62,29 @@ def similubot_trackers() -> list[TrackerSpec]:
 
 @hookimpl
 def similubot_stages() -> list[ConverterSpec]:
-    """The converter to AAC."""
-    from similubot_ffmpeg.settings import HIGHEST_BITRATE, LOWEST_BITRATE, FFmpegSettings
+    """The converter of audio."""
+    from similubot_ffmpeg.formats import FORMATS, OTHER_SUFFIXES
+    from similubot_ffmpeg.settings import FFmpegSettings
 
     return [
         ConverterSpec(
-            name="aac",
-            summary="AAC audio in an .m4a file, by FFmpeg",
+            name="ffmpeg",
+            summary="AAC, MP3, Opus, FLAC, WAV or the audio as it is, by FFmpeg",
             factory=_converter,
-            bitrates=(LOWEST_BITRATE, HIGHEST_BITRATE),
-            suffix=".m4a",
+            formats=tuple(
+                OutputFormat(
+                    made.name,
+                    made.suffix,
+                    made.bitrates,
+                    copies=not made.encoder,
+                    other_suffixes=OTHER_SUFFIXES.get(made.name, ()),
+                    summary=made.summary,
+                )
+                for made in FORMATS.values()
+            ),
             settings=FFmpegSettings,
             check=_check,
             operation="Audio Conversion",
-            options=("track", "keep_damaged"),
+            options=("track", "clip", "keep_damaged"),
         )
     ]

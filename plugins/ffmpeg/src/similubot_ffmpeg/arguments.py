@@ -1,10 +1,11 @@
 """FFmpeg's arguments, as lists of words: no shell ever sees them."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
+from similubot_ffmpeg.formats import M4A, Format
 from similubot_ffmpeg.media import AudioTrack
+from similubot_ffmpeg.plan import Plan
 
 # The containers that are read: none of them makes FFmpeg open another file or address. Left out on
 # purpose are playlists and scripts (hls, dash, concat, sdp, imf, sbg, avisynth…), demuxers that
@@ -91,10 +92,7 @@ MOST_COVER_PIXELS = 40_000_000
 """A cover of this size takes 160 MB to decode, once."""
 
 
-# What every decoder of AAC plays; others are made these: one without any layout (Speex, TTA) is
-# taken as what its count suggests, and 2.1 becomes 5.1.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}")
-_LAYOUTS = "mono|stereo|3.0|4.0|5.0|5.1|7.1"
 MOST_UNNAMED_CHANNELS = 8
 """More channels than this have no usual order, so they are mixed into one."""
 
@@ -170,6 +168,44 @@ def convert(
     ]
 
 
+def make(
+    file: Path,
+    container: str,
+    track: AudioTrack,
+    format: Format,  # noqa: A002
+    plan: Plan,
+    output: Path,
+    clip: tuple[float, float | None] | None,
+) -> list[str]:
+    """A track of `file`, or a part of it, with its tags and chapters, in a format.
+
+    Args:
+        file: The source.
+        container: FFmpeg's name of its container.
+        track: What is converted.
+        format: What is made.
+        plan: Whether it is copied, else at which bitrate it is encoded.
+        output: What is written.
+        clip: Seconds at which the part begins, and ends (None: at the source's end); None is all.
+    """
+    begin, end = clip or (None, None)
+    seconds = end - (begin or 0.0) if end is not None else None
+    bitrate = () if plan.bitrate is None else ("-b:a", f"{plan.bitrate}k")
+    codec = (
+        ("-c:a", "copy")
+        if plan.copies
+        else ("-c:a", format.encoder, *bitrate, "-af", _channels(track, format.layouts))
+    )
+    return [
+        *source(file, begin, seconds),
+        *("-map", f"0:a:{track.number}", "-vn", "-sn", "-dn"),
+        *_tags("0", container, track),
+        *codec,
+        *format.options,
+        *("-f", format.muxer, f"file:{output.absolute()}"),
+    ]
+
+
 def copy_frames(file: Path, track: AudioTrack, output: Path) -> list[str]:
     """A track of AAC as bare frames in ADTS, as they are."""
     return [
@@ -178,19 +214,9 @@ def copy_frames(file: Path, track: AudioTrack, output: Path) -> list[str]:
     ]
 
 
-def decode_pieces(file: Path, pieces: Sequence[tuple[float, float]]) -> list[str]:
-    """Decode parts of a result of ours, given as begin and seconds, and throw them away."""
-    inputs = [source(file, begin, seconds) for begin, seconds in pieces]
-    outputs = [("-map", f"{number}:a:0", "-f", "null", "-") for number in range(len(pieces))]
-    return [word for words in (*inputs, *outputs) for word in words]
-
-
-def decode(file: Path, track: AudioTrack, rate: int) -> list[str]:
-    """Decode a whole track, bring it to one sample rate, and throw it away."""
-    return [
-        *source(file),
-        *("-map", f"0:a:{track.number}", "-ar", str(rate), "-c:a", "pcm_s16le", "-f", "null", "-"),
-    ]
+def decode_piece(file: Path, begin: float, seconds: float) -> list[str]:
+    """Decode a part of a result of ours and throw it away."""
+    return [*source(file, begin, seconds), "-map", "0:a:0", "-f", "null", "-"]
 
 
 def encode_part(file: Path, track: AudioTrack, bitrate: int, cut: str, output: Path) -> list[str]:
@@ -237,7 +263,13 @@ def wrap(
     ]
 
 
-def add_cover(audio: Path, cover: Path, demuxer: str, output: Path) -> list[str]:
+def add_cover(
+    audio: Path,
+    cover: Path,
+    demuxer: str,
+    output: Path,
+    format: Format,  # noqa: A002
+) -> list[str]:
     """`audio` as it is, with a picture of at most `MOST_COVER_PIXELS` as its cover art.
 
     A pass of its own, which copies: with a picture in the encode, 7.0.2 to 8.1.2 print no time.
@@ -247,6 +279,7 @@ def add_cover(audio: Path, cover: Path, demuxer: str, output: Path) -> list[str]
         cover: The picture's file.
         demuxer: What reads it: "png_pipe" or "jpeg_pipe".
         output: What is written.
+        format: What it is.
     """
     return [
         *("-i", f"file:{audio.absolute()}"),
@@ -254,7 +287,8 @@ def add_cover(audio: Path, cover: Path, demuxer: str, output: Path) -> list[str]
         *("-max_pixels", str(MOST_COVER_PIXELS), "-f", demuxer, "-i", f"file:{cover.absolute()}"),
         *("-map", "0:a:0", "-map", "1:v:0", "-c", "copy"),
         *("-map_metadata", "0", "-map_chapters", "0", "-disposition:v:0", "attached_pic"),
-        *("-movflags", "+faststart", "-f", "ipod", f"file:{output.absolute()}"),
+        *format.options,
+        *("-f", format.muxer, f"file:{output.absolute()}"),
     ]
 
 
@@ -268,11 +302,13 @@ def extract_cover(file: Path, stream: int, output: Path) -> list[str]:
     ]
 
 
-def _channels(track: AudioTrack) -> str:
+def _channels(track: AudioTrack, layouts: str = M4A.layouts) -> str:
     """The filter that gives the encoder channels that it takes."""
     count = track.unnamed_channels
+    if not layouts:
+        return "anull"
     if count is None or count <= MOST_UNNAMED_CHANNELS:
-        return f"aformat=channel_layouts={_LAYOUTS}"
+        return f"aformat=channel_layouts={layouts}"
     return "pan=mono|c0<" + "+".join(f"c{number}" for number in range(count))
 
 

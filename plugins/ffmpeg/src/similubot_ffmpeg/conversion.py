@@ -8,6 +8,7 @@ from similubot_core import CancelToken, ConversionRequest, StageError
 from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments, faults
 from similubot_ffmpeg.adts import FRAME_SAMPLES, are_of_one_kind
+from similubot_ffmpeg.formats import FORMATS, M4A, ORIGINAL, Format, container_of
 from similubot_ffmpeg.media import AudioTrack, MediaInfo
 from similubot_ffmpeg.mp4 import Mp4Track, read_source_tracks, read_tracks
 from similubot_ffmpeg.parts import cut, encode_parts, how_many
@@ -17,7 +18,7 @@ from similubot_ffmpeg.runs import FFmpeg, Run, too_long
 from similubot_ffmpeg.source_end import source_end
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
 from similubot_ffmpeg.tracks import candidates
-from similubot_ffmpeg.verdict import Evidence, decide
+from similubot_ffmpeg.verdict import Evidence, decide, tolerance
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Conversion:
         tracker: Told of the progress; the owner starts and ends it.
         default_bitrate: Kilobits per second where none is asked for.
         summary: What was done, in a sentence, once `run` has returned.
+        suffix: The ending of the result's name, once `run` has returned.
         damaged: Whether what `run` returned lacks something that the source should have.
     """
 
@@ -74,6 +76,7 @@ class Conversion:
     default_bitrate: int
     summary: str = ""
     damaged: bool = False
+    suffix: str = M4A.suffix
     _notes: list[str] = field(default_factory=list)
     _source_tracks: tuple[Mp4Track, ...] = ()
 
@@ -113,11 +116,17 @@ class Conversion:
         self, info: MediaInfo, track: AudioTrack, request: ConversionRequest, cover: Path | None
     ) -> Path:
         """Convert one track; returns the result."""
+        made = FORMATS[request.format or M4A.name]
+        if made is ORIGINAL:
+            made = container_of(track.codec)
+        self.suffix = made.suffix
         length = self._length(info, track, request)
         if info.estimated:
             track = replace(track, bitrate=info.bitrate_over(track, length))
         cover_size = cover.stat().st_size if cover else 0
-        allowed, may_copy = request.max_size, not self._encryption(track)
+        # What is copied can be cut between packets only.
+        exact = request.clip is None or not made.encoder
+        allowed, may_copy = request.max_size, exact and not self._encryption(track)
         for _ in range(ATTEMPTS):
             plan = choose(
                 track,
@@ -126,12 +135,15 @@ class Conversion:
                 length,
                 cover_size=cover_size,
                 may_copy=may_copy,
+                format=made,
             )
             self._notes.clear()
             try:
-                result = self._make(info, track, plan, length, cover, request)
+                result = self._make(info, track, made, plan, length, cover, request)
             except _CannotCopyError:
-                logger.info("%s: its AAC cannot be copied, so it is encoded", self.name)
+                if not made.encoder:
+                    raise faults.cannot_copy(self.name, track.codec) from None
+                logger.info("%s: it cannot be copied, so it is encoded", self.name)
                 may_copy = False
                 continue
             over = result.stat().st_size - (request.max_size or 0)
@@ -139,6 +151,8 @@ class Conversion:
                 return result
             if plan.bitrate is not None:
                 allowed -= over  # the encoder went over the bitrate it was given: aim lower
+            elif made.bitrates is None:
+                break
             may_copy = False
         raise StageError(
             f"{self.name} could not be made to fit {size(request.max_size)}; allow more."
@@ -151,6 +165,10 @@ class Conversion:
         length = info.length_of(track)
         longest = self.ffmpeg.settings.max_duration
         copied = track.codec == "aac" and not request.bitrate and not request.max_size
+        if request.clip is not None:
+            begin, end = request.clip
+            ends = [second for second in (length, end) if second is not None]
+            return max(0.0, min(ends) - begin) if ends else None
         unknown = (length is None or info.estimated) and not copied
         # Time stamps that jump back make a recording of 20 s say that it takes 26 hours.
         if unknown or (length is not None and length > longest):
@@ -173,29 +191,69 @@ class Conversion:
         self,
         info: MediaInfo,
         track: AudioTrack,
+        format: Format,  # noqa: A002
         plan: Plan,
         length: float | None,
         cover: Path | None,
         request: ConversionRequest,
     ) -> Path:
         """Copy or encode, add the cover, and check; returns the result."""
+        cover = cover if format.holds_cover else None
         final = cover is None
-        if plan.bitrate is None:
+        if plan.copies and format.codec == M4A.codec and request.clip is None:
             made = self._copy(info, track, length, final)
-            method = "copied as it was"
+        elif format is not M4A or request.clip is not None or plan.bitrate is None:
+            made = self._make_in_one(info, track, format, plan, length, request)
         else:
             made = self._encode(info, track, plan.bitrate, length, final)
-            method = f"{plan.bitrate} kb/s"
-        result = made.file if cover is None else self._with_cover(made.file, cover)
-        index = self._check_result(result, made.run)
-        if plan.bitrate is None:
+        result = made.file if cover is None else self._with_cover(made.file, cover, format)
+        if format.muxer == M4A.muxer:
+            index = self._check_result(result, made.run, format)
+        else:
+            index = self._read_result(result, made.run, format)
+        if plan.copies:
             self._check_pieces(result, index, made.run)
-        played = index.plays if plan.bitrate is None else made.run.counts.encoded / index.rate
-        self._judge(self._evidence(info, track, made.run, played), made.run, request)
-        self.summary = f"AAC, {method}, {duration(played)}, {size(result.stat().st_size)}"
+        played = index.plays if plan.copies else made.run.counts.encoded / index.rate
+        seen = self._evidence(info, track, made.run, played)
+        self._judge(_of_clip(seen, request.clip), made.run, request)
+        bitrate = "" if plan.bitrate is None else f"{plan.bitrate} kb/s, "
+        method = "copied as it was, " if plan.copies else bitrate
+        name = "AAC" if format is M4A else format.codec
+        self.summary = f"{name}, {method}{duration(played)}, {size(result.stat().st_size)}"
         if info.cover is not None and result == made.file:
             self._notes.append("without its cover art")
         return result
+
+    def _make_in_one(
+        self,
+        info: MediaInfo,
+        track: AudioTrack,
+        format: Format,  # noqa: A002
+        plan: Plan,
+        length: float | None,
+        request: ConversionRequest,
+    ) -> _Made:
+        """Any format, or a part of the source: copied or encoded in one piece."""
+        rate = "" if plan.bitrate is None else f" at {plan.bitrate} kb/s"
+        message = "Copying the audio" if plan.copies else f"Encoding {format.name}{rate}"
+        self.tracker.update(message=message)
+        audio = self.work / f"audio{format.suffix}"
+        run = self.ffmpeg.run(
+            arguments.make(self.file, info.format, track, format, plan, audio, request.clip),
+            self.cancel,
+            on_reading=lambda reading: self.tracker.show(reading, length),
+        )
+        if plan.copies:
+            self._check_copied(run)
+            return _Made(audio, run)
+        if faults.disk_is_full(run) or faults.was_stopped(run):
+            raise faults.failed(self.name, run)
+        if request.clip is not None and run.returncode == 0 and not run.counts.encoded:
+            raise faults.clip_is_empty(self.name, request.clip[0])
+        self._check_decoded(track, run)
+        if run.returncode != 0:
+            raise faults.failed(self.name, run)
+        return _Made(audio, run)
 
     def _copy(self, info: MediaInfo, track: AudioTrack, length: float | None, final: bool) -> _Made:
         """The track as it is, in a file of its own."""
@@ -311,13 +369,15 @@ class Conversion:
         if run.counts.decoded == 0 or run.counts.errors > run.counts.frames:
             raise _NotDecodableError(faults.failed(self.name, run))
 
-    def _with_cover(self, audio: Path, cover: Path) -> Path:
+    def _with_cover(self, audio: Path, cover: Path, format: Format) -> Path:  # noqa: A002
         """The file with the cover art; `audio` itself when FFmpeg cannot put it in."""
-        result = self.work / "result.m4a"
+        result = self.work / f"result{format.suffix}"
         demuxer = _cover_demuxer(cover)
         if demuxer is None:
             return audio
-        run = self.ffmpeg.run(arguments.add_cover(audio, cover, demuxer, result), self.cancel)
+        run = self.ffmpeg.run(
+            arguments.add_cover(audio, cover, demuxer, result, format), self.cancel
+        )
         if faults.disk_is_full(run):
             raise faults.failed(self.name, run)
         if run.returncode == 0:
@@ -325,13 +385,27 @@ class Conversion:
         logger.warning("%s: its cover art cannot be kept: %s", self.name, run.detail)
         return audio
 
-    def _check_result(self, result: Path, run: Run) -> Mp4Track:
+    def _read_result(self, result: Path, run: Run, format: Format) -> Mp4Track:  # noqa: A002
+        """The same of any container, read by FFmpeg to its last packet."""
+        read = self.ffmpeg.run(arguments.measure(result, "a:0"), self.cancel)
+        (track,) = probe(self.ffmpeg, result, self.name, self.cancel).tracks or (None,)
+        if track is None or track.codec != format.codec or not track.sample_rate:
+            raise faults.broken_result(self.name, f"it has no track of {format.codec}", run)
+        # Demuxers join and divide packets of samples, so only a loss shows.
+        seconds = read.out_time or 0.0
+        expected = run.counts.encoded / track.sample_rate
+        if read.returncode != 0 or seconds < expected - tolerance(expected):
+            why = f"it plays {duration(seconds)}, not {duration(expected)}"
+            raise faults.broken_result(self.name, why, run)
+        return Mp4Track((track.codec,), track.sample_rate, read.counts.packets, seconds, seconds)
+
+    def _check_result(self, result: Path, run: Run, format: Format) -> Mp4Track:  # noqa: A002
         """Raise unless the result's own index lists what FFmpeg said it wrote."""
         try:
             (index,) = read_tracks(result)
         except (OSError, ValueError) as error:
             raise faults.broken_result(self.name, f"{error}", run) from error
-        if index.codecs != ("mp4a",):
+        if index.codecs != ("alac" if format.codec == "alac" else "mp4a",):
             raise faults.broken_result(self.name, "it has no AAC track", run)
         if index.packets != run.counts.written:
             why = f"it has {index.packets} packets, not {run.counts.written}"
@@ -346,19 +420,15 @@ class Conversion:
         last = max(0.0, index.plays - PIECE_SECONDS)
         begins = sorted({0.0, last / 2, last} if last > 2 * PIECE_SECONDS else {0.0})
         seconds = PIECE_SECONDS if len(begins) > 1 else index.plays + 1.0
-        pieces = self.ffmpeg.run(
-            arguments.decode_pieces(result, [(begin, seconds) for begin in begins]), self.cancel
-        )
-        counts = pieces.counts
-        least = (
-            min(seconds, index.plays) / 2
-        )  # a seek lands on a packet, and an encoder has a delay
-        complete = len(counts.inputs) == len(begins) and all(
-            samples / index.rate >= least for samples in counts.inputs.values()
-        )
-        if pieces.returncode != 0 or counts.undecoded or not complete:
-            logger.info("%s: a piece of the copy cannot be decoded: %s", self.name, pieces.detail)
-            raise _CannotCopyError
+        least = min(seconds, index.plays) / 2  # a seek lands on a packet; an encoder has a delay
+        for begin in begins:
+            # One run each: the threads of three inputs need more memory than is allowed.
+            piece = self.ffmpeg.run(arguments.decode_piece(result, begin, seconds), self.cancel)
+            counts = piece.counts
+            complete = counts.decoded / index.rate >= least
+            if piece.returncode != 0 or counts.undecoded or not complete:
+                logger.info("%s: a piece of the copy is broken: %s", self.name, piece.detail)
+                raise _CannotCopyError
 
     def _evidence(self, info: MediaInfo, track: AudioTrack, run: Run, converted: float) -> Evidence:
         """What was seen of the source."""
@@ -406,6 +476,26 @@ class Conversion:
         FFmpeg calls CENC's "enca" by the name of what is encrypted.
         """
         return next((c for c in self._codecs(track) if c in faults.ENCRYPTIONS), None)
+
+
+def _of_clip(seen: Evidence, clip: tuple[float, float | None] | None) -> Evidence:
+    """What was seen of the part that was asked for: what comes after it may be missing."""
+    if clip is None:
+        return seen
+    begin, end = clip
+    claimed = None if seen.claimed is None else max(0.0, seen.claimed - begin)
+    if end is None:
+        return replace(seen, claimed=claimed, share=None)
+    wanted = end - begin
+    reached = seen.converted >= wanted - tolerance(wanted)
+    claimed = wanted if claimed is None or reached else min(wanted, claimed)
+    return replace(
+        seen,
+        claimed=claimed,
+        share=None,
+        end_is_missing=seen.end_is_missing and not reached,
+        last_packet_is_cut=seen.last_packet_is_cut and not reached,
+    )
 
 
 def _cover_demuxer(cover: Path) -> str | None:

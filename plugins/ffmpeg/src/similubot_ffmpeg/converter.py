@@ -21,6 +21,7 @@ from similubot_core.files import move_into_place
 from similubot_core.process import Access
 from similubot_core.render import sanitize_line
 from similubot_ffmpeg.conversion import Conversion
+from similubot_ffmpeg.formats import FORMATS, M4A
 from similubot_ffmpeg.media import MediaInfo
 from similubot_ffmpeg.plan import check_request
 from similubot_ffmpeg.probe import probe
@@ -145,7 +146,10 @@ class AudioConverter:
         """Convert into the context's folder, under the source's name where `output` is None."""
         with context.attach(FFmpegProgressTracker()) as tracker:
             tracker.update(message=f"Reading {sanitize_line(file.name, 80)}")
-            check_request(request)
+            format_ = FORMATS.get(request.format or M4A.name)
+            if format_ is None:
+                raise StageError(f"There is no format {sanitize_line(str(request.format), 20)}.")
+            check_request(request, format_)
             check_request(ConversionRequest(self.default_bitrate))
             _checked_source(file)
             if output is not None and (output.exists() or output.is_symlink()):
@@ -157,7 +161,7 @@ class AudioConverter:
                 )
                 result = conversion.run(request)
                 context.cancel.raise_if_cancelled()
-                ending = f"{' (damaged)' if conversion.damaged else ''}{result.suffix}"
+                ending = f"{' (damaged)' if conversion.damaged else ''}{conversion.suffix}"
                 wanted = output or context.folder / _name(file.stem, ending)
                 try:
                     target = move_into_place(result, wanted, number=output is None)

@@ -68,6 +68,21 @@ def no_decodable_audio(name: str, run: Run) -> StageError:
     )
 
 
+def cannot_copy(name: str, codec: str) -> StageError:
+    """The error for a track that cannot be copied as it is."""
+    return StageError(
+        f"The audio of {sanitize_line(name, 80)} ({sanitize_line(codec, 20)}) cannot be copied as "
+        "it is; choose another --format."
+    )
+
+
+def clip_is_empty(name: str, begin: float) -> StageError:
+    """The error for a part that begins after the end of the source."""
+    return StageError(
+        f"{sanitize_line(name, 80)} has no audio from {_exact(begin)} on; choose another --clip."
+    )
+
+
 def encrypted(name: str, encryption: str, run: Run) -> StageError:
     """The error for a track that cannot be decoded since it is encrypted.
 
@@ -93,8 +108,8 @@ def failed(name: str, run: Run) -> StageError:
         message = "The result is larger than a file may be here; ask for a lower bitrate."
     elif _said(_NO_ENCODER, run):
         message = (
-            "This FFmpeg was built without an AAC encoder; install a full one, or name another in "
-            "the key program of the table [ffmpeg]."
+            f"This FFmpeg was built without an {_encoded_format(run)} encoder; install a full one, "
+            "or name another in the key program of the table [ffmpeg]."
         )
     elif _said(_NO_TRACK, run):
         return no_audio(name)
@@ -141,6 +156,12 @@ def broken_result(name: str, why: str, run: Run) -> StageError:
 def disk_is_full(run: Run) -> bool:
     """Whether a run failed because nothing more could be written."""
     return _said(_DISK_FULL, run) or _too_large(run)
+
+
+def _encoded_format(run: Run) -> str:
+    """What an encoder that is missing makes."""
+    names = {"libmp3lame": "MP3", "libopus": "Opus"}
+    return next((names[n] for line in run.lines for n in names if f"'{n}'" in line), "AAC")
 
 
 def was_stopped(run: Run) -> bool:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from similubot_core import ConversionRequest, StageError
 from similubot_core.render import duration, size
+from similubot_ffmpeg.formats import M4A, Format
 from similubot_ffmpeg.media import AudioTrack
-from similubot_ffmpeg.settings import HIGHEST_BITRATE, LOWEST_BITRATE
+from similubot_ffmpeg.settings import HIGHEST_BITRATE
 
 SAME_BITRATE = 0.05
 """A track whose bitrate is this near to the one asked for counts as having it: 128 kb/s AAC is
@@ -22,27 +23,37 @@ class Plan:
     """What is to be done.
 
     Attributes:
-        bitrate: Kilobits per second to encode with; None copies the track.
+        bitrate: Kilobits per second to encode with; None where the track is copied, or encoded in a
+            format without a bitrate.
+        copies: Whether the track is copied.
     """
 
     bitrate: int | None
+    copies: bool = False
 
 
-def check_request(request: ConversionRequest) -> None:
+def check_request(request: ConversionRequest, format: Format = M4A) -> None:  # noqa: A002
     """Check what is asked before anything is read.
+
+    Args:
+        request: What is asked.
+        format: What is to be made.
 
     Raises:
         StageError: The bitrate or the size cannot be.
     """
     bitrate: object = request.bitrate
+    if bitrate is not None and format.bitrates is None:
+        raise StageError(f"The format {format.name} takes no bitrate; leave it out.")
+    lowest, highest = format.bitrates or (0, 0)
     if bitrate is not None and (
         not isinstance(bitrate, int)
         or isinstance(bitrate, bool)
-        or not LOWEST_BITRATE <= bitrate <= HIGHEST_BITRATE
+        or not lowest <= bitrate <= highest
     ):
         raise StageError(
             f"A bitrate of {bitrate} kb/s is not possible; choose a whole number from "
-            f"{LOWEST_BITRATE} to {HIGHEST_BITRATE}."
+            f"{lowest} to {highest}."
         )
     if request.max_size is not None and request.max_size <= 0:
         raise StageError("The size that the result may have must be more than nothing.")
@@ -56,12 +67,13 @@ def choose(
     *,
     cover_size: int = 0,
     may_copy: bool = True,
+    format: Format = M4A,  # noqa: A002
 ) -> Plan:
     """The least work that gives what is asked.
 
-    AAC is copied where no other bitrate is asked for. Without a bitrate asked for, the default is
-    taken (or, to fill a size, the highest), but not more than the source has. A size limit lowers
-    the bitrate where it must.
+    A track of the format's codec is copied where no other bitrate is asked for. Without a bitrate
+    asked for, the default is taken (or, to fill a size, the highest), but not more than the source
+    has. A size limit lowers the bitrate where it must.
 
     Args:
         track: The source's track.
@@ -69,28 +81,34 @@ def choose(
         default_bitrate: Kilobits per second where none is asked for.
         length: Seconds of the track; None is unknown, and then a size limit cannot be planned for.
         cover_size: Bytes of the cover art.
-        may_copy: Whether AAC may be copied; not where that failed.
+        may_copy: Whether the track may be copied; not where that failed.
+        format: What is to be made.
 
     Raises:
         StageError: Even the lowest bitrate is too large for the size limit.
     """
     has = track.bitrate
-    usual = HIGHEST_BITRATE if request.fill else default_bitrate
-    wanted = request.bitrate or min(usual, max(has or usual, LOWEST_BITRATE))
+    if format.bitrates is None:
+        return Plan(None, copies=may_copy and track.codec == format.codec)
+    lowest, most = format.bitrates
+    usual = most if request.fill else min(default_bitrate, most)
+    wanted = request.bitrate or min(usual, max(has or usual, lowest))
     same = request.bitrate is None or (
         has is not None and abs(has - request.bitrate) <= SAME_BITRATE * request.bitrate
     )
-    copies = may_copy and same and track.codec == "aac"
+    copies = may_copy and same and track.codec == format.codec
     if request.max_size is None or length is None:
-        return Plan(None if copies else wanted)
+        return Plan(None, copies=True) if copies else Plan(wanted)
     highest = highest_bitrate(request.max_size - cover_size, length, track.sample_rate)
     if copies and (has is None or has <= highest):
-        return Plan(None)  # where the bitrate is not known, copying costs little and shows it
-    if highest < LOWEST_BITRATE:
-        needed = estimated_size(LOWEST_BITRATE, length, track.sample_rate) + cover_size
+        return Plan(
+            None, copies=True
+        )  # where the bitrate is not known, copying costs little and shows it
+    if highest < lowest:
+        needed = estimated_size(lowest, length, track.sample_rate) + cover_size
         raise StageError(
             f"{duration(length)} of audio cannot be made to fit {size(request.max_size)}: even at "
-            f"{LOWEST_BITRATE} kb/s, the lowest, it takes about {size(needed)}."
+            f"{lowest} kb/s, the lowest, it takes about {size(needed)}."
         )
     return Plan(min(wanted, highest))
 

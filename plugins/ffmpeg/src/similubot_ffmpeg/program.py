@@ -7,6 +7,7 @@ from pathlib import Path
 
 from similubot_core import CancelToken, Check, Settings, StageError
 from similubot_core.process import Access, run_process
+from similubot_ffmpeg.formats import FORMATS
 from similubot_ffmpeg.settings import FFmpegSettings
 
 CURE = (
@@ -77,25 +78,31 @@ def version_of(program: Program) -> str:
     return match[1]
 
 
-def _has_encoder(program: Program) -> bool:
+def _has_encoder(program: Program, encoder: str) -> bool:
     result = run_process(
-        [program.path, "-hide_banner", "-h", "encoder=aac"],
+        [program.path, "-hide_banner", "-h", f"encoder={encoder}"],
         cancel=CancelToken(),
         time_limit=10.0,
         access=Access(),
     )
-    return "Encoder aac [" in result.stdout_tail
+    return f"Encoder {encoder} [" in result.stdout_tail
 
 
 def check(settings: Settings) -> list[Check]:
-    """What `similubot doctor` says: which FFmpeg is used, and its version."""
+    """What `similubot doctor` says: which FFmpeg is used, its version, and what it cannot make."""
     try:
         program = find_program(settings.table(FFmpegSettings))
         version = version_of(program)
-        has_encoder = _has_encoder(program)
+        lacking = [
+            made.name
+            for made in FORMATS.values()
+            if made.encoder and not _has_encoder(program, made.encoder)
+        ]
     except StageError as error:
         return [Check("FFmpeg", False, error.message, f"{CURE[0].upper()}{CURE[1:]}.")]
     found = [Check("FFmpeg", True, f"{version} from {program.origin}: {program.path}")]
-    if not has_encoder:
-        found.append(Check("AAC encoder", False, "This FFmpeg has none.", "Install a full build."))
+    found += [
+        Check(f"{name} encoder", False, "This FFmpeg has none.", "Install a full build.")
+        for name in lacking
+    ]
     return found

@@ -43,7 +43,7 @@ MOST_STDOUT_BYTES = 4 * 1024 * 1024
 # before, when the input is printed, so that the last such line counts.
 _INPUT = re.compile(
     r"(?:\[in#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?"
-    r"  Input stream #(\d{1,4}):\d{1,4} \(audio\): "
+    r"  Input stream #\d{1,4}:\d{1,4} \(audio\): "
     r"(\d{1,15}) packets read \(\d{1,18} bytes\); "
     r"(?:(\d{1,15}) frames decoded(?:; (\d{1,15}) decode errors)?;? ?\((\d{1,18}) samples\); )?$"
 )
@@ -78,7 +78,6 @@ class Counts:
         encoded: Samples of a channel that the encoder was given; 0 where nothing was encoded.
         written: Packets of audio in the output.
         undecoded: How many lines complained of a packet that could not be decoded.
-        inputs: The samples decoded of each input, by its number.
         cut_short: Whether FFmpeg met the end of the file where there should be more.
         last_packet_is_cut: Whether a packet that was read is not whole, and none came after it that
             FFmpeg complained of.
@@ -90,7 +89,6 @@ class Counts:
     errors: int = 0
     encoded: int = 0
     written: int = 0
-    inputs: dict[int, int] = field(default_factory=dict)
     cut_short: bool = False
     last_packet_is_cut: bool = False
     undecoded: int = 0
@@ -113,11 +111,10 @@ class Counts:
         self.undecoded += self._last_was_undecoded
 
     def _take_input(self, found: re.Match[str]) -> None:
-        self.inputs[int(found[1])] = int(found[5] or 0)
-        self.packets, self.frames = int(found[2]), int(found[3] or 0)
-        self.decoded = int(found[5] or 0)
+        self.packets, self.frames = int(found[1]), int(found[2] or 0)
+        self.decoded = int(found[4] or 0)
         # Before 7.0 the errors are not counted, but each is a line.
-        self.errors = self.undecoded if found[4] is None else int(found[4])
+        self.errors = self.undecoded if found[3] is None else int(found[3])
 
 
 @dataclass(frozen=True, slots=True)
