@@ -183,7 +183,7 @@ def test_a_real_rsync_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_row_that_nothing_ends_yet_is_read_all_the_same() -> None:
-    code = "import sys; sys.stdout.write('\\r[ 7%] one\\r[ 8%] two'); sys.stdout.flush(); input()"
+    code = "import sys; sys.stdout.write('\\r###  7.0%\\r###  8.0%'); sys.stdout.flush(); input()"
     with subprocess.Popen(
         [*WATCH, "--sink", "json=stderr", "--", *python(code)],
         stdin=subprocess.PIPE,

@@ -150,7 +150,7 @@ def test_lines_of_the_command_stand_above_the_bars(
     code = (
         "import sys\n"
         "print('first line')\n"
-        "for i in range(40): sys.stdout.write(f'\\r[ {i}%] working'); sys.stdout.flush()\n"
+        "for i in range(40): sys.stdout.write(f'\\r###  {i}.0%'); sys.stdout.flush()\n"
         "print()\n"
         "print('last words')\n"
         "sys.stdin.readline()\n"
