@@ -121,7 +121,8 @@ def _run_command(
         return WRONG_USAGE if ending.code else DONE
     config = None if options.config is None else Path(options.config)
     tables = [schema.table_name for schema in plugins.schemas()]
-    settings = Settings(config, search_default_paths=True, tables=tables)
+    # A copy of the environment: the bot takes what is secret out of its own once it has started.
+    settings = Settings(config, dict(os.environ), search_default_paths=True, tables=tables)
     set_sandbox(lambda: settings.table(CoreSettings).sandbox)
     if name not in ("plugins", "doctor"):  # which tell it themselves
         _warn_of_broken(plugins)

@@ -1,6 +1,7 @@
 """FolderUploader: puts the result into a folder, for people who serve files themselves."""
 
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,6 +52,8 @@ class FolderUploader:
                     raise StageError(
                         f"{sanitize_line(file.name)} changed while it was copied; try again."
                     )
+                # Who may read the folder may read what is put there, whatever our umask.
+                partial.chmod(stat.S_IMODE(self._folder.stat().st_mode) & 0o644 | 0o600)
                 result = move_into_place(partial, self._folder / file.name)
             except OSError as error:
                 raise write_error(self._folder, error) from error

@@ -14,7 +14,13 @@ from pathlib import Path
 
 from similubot_core.cancel import CancelToken
 from similubot_core.errors import Cancelled, StageError
-from similubot_core.process import ProcessResult, ProgramMissing, run_process
+from similubot_core.process import (
+    Access,
+    ProcessResult,
+    ProgramMissing,
+    SandboxUnavailable,
+    run_process,
+)
 from similubot_core.render import duration
 from similubot_mega.api import RemoteFile, over_quota
 from similubot_mega.links import MegaLink
@@ -98,6 +104,9 @@ def download_by_megacmd(
                 [program, link.secret_url, str(folder)],
                 on_line=watch.line,
                 cancel=inner,
+                # The download is done by MEGAcmd's own server, which mega-get finds, and starts,
+                # in the user's home folder.
+                access=Access(locked_in=False),
             )
         except Cancelled:
             cancel.raise_if_cancelled()
@@ -106,7 +115,7 @@ def download_by_megacmd(
                 "transfer quota is used up; try again in some hours.",
                 ours=False,
             ) from None
-        except ProgramMissing as error:
+        except (ProgramMissing, SandboxUnavailable) as error:
             raise MegacmdFailed(error.message, ours=False) from error
     return _checked(result, link, remote, folder)
 

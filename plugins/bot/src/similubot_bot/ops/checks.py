@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from similubot_bot.settings import BotSettings
-from similubot_core import Check, Settings, render
+from similubot_core import Check, Settings, SettingsError, render
 from similubot_discord_sink import DiscordSettings
 
 STEPS = """\
@@ -18,9 +18,9 @@ The bot needs a token. Three steps to get one:
      there, and choose your server.
 Then start it with the token in the environment:
   SIMILUBOT_DISCORD_TOKEN=… similubot bot
-or put it into similubot.toml, readable for nobody else:
+or put it into a file that nobody else may read, and name that in similubot.toml:
   [discord]
-  token = "…"
+  token_file = "…"
 `similubot bot --check` says what else is missing."""
 
 
@@ -28,13 +28,17 @@ def bot_checks(settings: Settings) -> Sequence[Check]:
     """Look at the token, the intents and the disk, without connecting anywhere."""
     table = settings.table(BotSettings)
     return [
-        _token(settings.table(DiscordSettings).token),
+        _token(settings.table(DiscordSettings)),
         _intents(table),
         _folder(table),
     ]
 
 
-def _token(token: str | None) -> Check:
+def _token(table: DiscordSettings) -> Check:
+    try:
+        token = table.bot_token
+    except SettingsError as error:
+        return Check("Discord token", False, error.message, "Correct it, or its mode.")
     if not token:
         cure = "Get one in three steps: `similubot bot` without a token shows them."
         return Check("Discord token", False, "none is set", cure)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
 from similubot_bot.jobs.database import recover
@@ -9,6 +10,7 @@ from similubot_bot.jobs.requests import upload_targets
 from similubot_bot.ops.checks import STEPS
 from similubot_bot.ops.control import send
 from similubot_bot.ops.logs import set_up_logging
+from similubot_bot.ops.own_process import close_to_others, forget_environment
 from similubot_bot.settings import BotSettings
 from similubot_core import (
     Check,
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         return DONE
     if arguments.check:
         return _check(context)
-    if not discord_settings.token:
+    if not discord_settings.bot_token:
         print(STEPS, file=sys.stderr)  # noqa: T201
         return WRONG_USAGE
     for schema in context.plugins.schemas():
@@ -54,7 +56,11 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     for converter in context.plugins.all(ConverterSpec):
         converter.factory(context.settings)
     known = upload_targets(context.plugins, context.settings, settings)
-    set_up_logging(_secrets(context), debug=context.debug, file=settings.log_file)
+    os.umask(0o077)  # what it writes is for nobody else
+    secrets = _secrets(context)
+    forget_environment(secrets)
+    close_to_others()
+    set_up_logging(secrets, debug=context.debug, file=settings.log_file)
     from similubot_bot.ops.serve import serve
 
     if arguments.recover:

@@ -27,6 +27,7 @@ from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.control import ControlServer
 from similubot_bot.ops.health import HealthServer, Metrics
 from similubot_bot.ops.loop_watch import LoopWatch
+from similubot_bot.ops.own_process import PRIVATE_FOLDER, make_private
 from similubot_bot.service import BotService
 from similubot_bot.settings import BotSettings
 from similubot_core import CommandContext, SimilubotError, UsageError
@@ -72,7 +73,6 @@ async def serve(
         SimilubotError: The token or the intents are refused, another bot works in the folder, or
             the list of jobs cannot be opened.
     """
-    assert discord_settings.token is not None
     signals = _Signals()
     # FFmpeg takes all processors there are, and the event loop waits for them behind it. The jobs'
     # threads stay equals of the loop: one that holds Python's lock must not wait long for its turn.
@@ -103,9 +103,10 @@ async def _serve(
     plugins = allowed_plugins(context.plugins, settings)
     context = dataclasses.replace(context, plugins=plugins)
     extensions = bot_extensions(context.plugins, context.settings)
-    assert discord_settings.token is not None
+    token = discord_settings.bot_token
+    assert token is not None
     interval = discord_settings.update_interval
-    bot = await make_client(settings, store, interval, discord_settings.token)
+    bot = await make_client(settings, store, interval, token)
     service = _make_service(context, settings, targets, store, metrics, bot.messages, extensions)
     bot.serve(service, extensions)
     metrics.watch(bot, service)
@@ -114,7 +115,7 @@ async def _serve(
         await health.start(settings.http_port)
     control = ControlServer(settings.folder, lambda words: bot.admin.run("shell", words))
     await control.start()
-    life = asyncio.create_task(_live(bot, discord_settings.token), name="discord")
+    life = asyncio.create_task(_live(bot, token), name="discord")
     stop = asyncio.create_task(signals.stop.wait())
     try:
         await asyncio.wait({life, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -219,8 +220,9 @@ def _own_folder(folder: Path) -> Iterator[None]:
         UsageError: It cannot be made, or another bot works in it.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         lock = (folder / "lock").open("a")
+        make_private(folder)  # it may have been there, as a container's volume is
     except OSError as error:
         raise UsageError(
             f"The folder {folder} cannot be used: {error.strerror}; name another [bot] data_folder."
