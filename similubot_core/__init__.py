@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from similubot_core._track import track, tracked
     from similubot_core.cancel import CancelToken
     from similubot_core.errors import (
         Cancelled,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from similubot_core.progress.rate import RateMeter
     from similubot_core.progress.tracker import ProgressCallback, ProgressTracker
     from similubot_core.settings import Settings
+    from similubot_core.sinks import default_sink
 
 __version__ = "0.1.0"
 
@@ -87,13 +89,19 @@ __all__ = [
     "Uploader",
     "UploaderSpec",
     "UsageError",
+    "default_sink",
     "hookimpl",
+    "track",
+    "tracked",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "CancelToken": "cancel",
+        "default_sink": "sinks",
+        "track": "_track",
+        "tracked": "_track",
         "CountingTracker": "progress.counting_tracker",
         "Check": "plugins.specs",
         "CommandContext": "plugins.specs",

@@ -7,6 +7,7 @@ from importlib import import_module
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """What a package assigns to ``__getattr__`` to import its public names on their first use.
+    `dir` lists them from the beginning.
 
     ``__getattr__ = lazy_names(__name__, {"MyDownloader": "downloader"})`` makes
     ``from my_plugin import MyDownloader`` import ``my_plugin.downloader`` only then.
@@ -23,4 +24,6 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
         setattr(sys.modules[package], name, value)  # so that this is asked only once
         return value
 
+    module = sys.modules[package]
+    vars(module)["__dir__"] = lambda: sorted({*vars(module), *homes})  # for completion
     return get

@@ -1,13 +1,17 @@
 """The two sinks that need nothing but a stream: plain lines for people, JSON lines for programs."""
 
+import contextlib
 import json
+import math
 import sys
+import threading
+from collections.abc import Iterator
 from typing import TextIO
 
 from similubot_core import render
 from similubot_core.errors import UsageError
 from similubot_core.jobs.stages import STAGES
-from similubot_core.plugins.specs import SinkContext
+from similubot_core.plugins.specs import Sink, SinkContext
 from similubot_core.progress.info import ProgressInfo, ProgressStatus
 from similubot_core.progress.paced_sink import PacedSink
 
@@ -33,6 +37,55 @@ def open_json_sink(context: SinkContext) -> PacedSink:
     """A JSON object a line (the target says where: stdout, else stderr), at most 10 a second."""
     stream = _stream(context.target, "json", default="stdout")
     return PacedSink(lambda info: write_event(stream, "progress", info.as_dict()), JSON_INTERVAL)
+
+
+@contextlib.contextmanager
+def default_sink(choice: str | None = None) -> Iterator[Sink]:
+    """The sink in which a program shows its progress; it is open while the block runs.
+
+    Blocks within each other, and in several threads, share one.
+
+    Args:
+        choice: ``NAME`` or ``NAME=TARGET`` of an installed sink, or "none"; None is bars where
+            stderr is a terminal, else plain lines.
+
+    Raises:
+        UsageError: There is no such sink, or it does not take the target.
+    """
+    key = choice or ""
+    with _sharing:
+        sink, users = _shared.get(key) or (_open(choice), 0)
+        _shared[key] = (sink, users + 1)
+    try:
+        yield sink
+    finally:
+        with _sharing:
+            sink, users = _shared.pop(key)
+            if users > 1:
+                _shared[key] = (sink, users - 1)
+        if users == 1:
+            sink.close()
+
+
+_sharing = threading.Lock()
+_shared: dict[str, tuple[Sink, int]] = {}
+
+
+def _open(choice: str | None) -> Sink:
+    if choice == "none":
+        return PacedSink(lambda info: None, math.inf)
+    from similubot_core.plugins.manager import load_plugins
+    from similubot_core.plugins.specs import SinkSpec
+    from similubot_core.settings import Settings
+
+    plugins = load_plugins()
+    if choice is None:
+        bars = [s.name for s in plugins.all(SinkSpec) if s.for_terminal and sys.stderr.isatty()]
+        choice = bars[0] if bars else "lines"
+    name, _, target = choice.partition("=")
+    return plugins.get(SinkSpec, name).factory(
+        SinkContext(target or None, Settings(search_default_paths=True), "")
+    )
 
 
 def write_event(stream: TextIO, event: str, values: dict[str, object]) -> None:

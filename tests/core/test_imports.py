@@ -16,7 +16,8 @@ ROOT = CORE.parent
 # A room imports from itself and from those before it; `cli` may import from all of them.
 ROOMS = [
     "lazy", "redact", "exit_status", "errors", "cancel", "progress", "render", "files", "process",
-    "settings", "jobs", "live", "plugins", "sinks", "cli", "__main__",
+    "settings", "jobs", "live", "plugins", "sinks", "_track", "cli",
+    "__main__",
 ]  # fmt: skip
 PACKAGE = "__init__"  # lazily all of them, and the version
 HEAVY = ("discord", "aiohttp", "requests", "rich", "cryptography", "asyncio", "ssl")
