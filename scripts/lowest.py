@@ -29,4 +29,8 @@ def _key(version: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{name}=={version}\n" for name, version in sorted(lowest().items()))
+    # "3.9" is called 3.9.0 where advisories are asked for; a version that is not found is skipped.
+    whole = {
+        name: ".".join([*version.split("."), "0", "0"][:3]) for name, version in lowest().items()
+    }
+    sys.stdout.writelines(f"{name}=={version}\n" for name, version in sorted(whole.items()))

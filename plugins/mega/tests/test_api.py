@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import socket
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from similubot_core import StageError
-from similubot_mega.api import MegaError, read_reply, size_in, time_left
+from similubot_core import CancelToken, StageError
+from similubot_http import CancellableSession
+from similubot_mega.api import MegaApi, MegaError, read_reply, size_in, time_left
 from similubot_mega.backoff import Waits, retry_after
 
 
@@ -102,3 +105,27 @@ def test_waits_double_with_jitter_up_to_the_longest() -> None:
         drawn = {waits.after(failures) for _ in range(50)}
         assert all(whole / 2 <= wait <= whole for wait in drawn)
         assert len(drawn) > 1
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+def test_an_answer_that_comes_by_drips_ends_within_the_patience(begin: bytes) -> None:
+    ended = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(begin)
+            while not ended.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        cancel = CancelToken()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with CancellableSession(cancel) as session:
+            api = MegaApi(session, url, cancel, 1.0, Waits(0.01, 0.01))
+            with pytest.raises(MegaError):
+                api.command({"a": "g"})
+        ended.set()
+        thread.join()

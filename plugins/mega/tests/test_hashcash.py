@@ -29,6 +29,12 @@ def test_a_cancel_ends_the_search() -> None:
         solve(f"1:0:1763000000:{TOKEN}", cancel)
 
 
+def test_more_work_than_a_minutes_is_refused() -> None:
+    times = iter([0.0, 30.0, 61.0])
+    with pytest.raises(HashcashRefused):
+        solve(f"1:0:1763000000:{TOKEN}", CancelToken(), lambda: next(times))
+
+
 @pytest.mark.parametrize(
     "challenge",
     [

@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ BAD_ADDRESS = (
 )
 """What `requests` raises for an address that no further try makes better."""
 
-_LARGEST_REPLY = 64 * 1024 * 1024
+_LARGEST_REPLY = 16 * 1024 * 1024
 _LARGEST_FILE = 1 << 50
 _READ_SECONDS = 30.0
 _PASSING = {-3, -4, -18, -19}
@@ -217,6 +218,18 @@ class MegaApi:
         raise AssertionError  # the loop has no end
 
     def _post(
+        self, command: dict[str, object], parameters: dict[str, str], headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        # The time limit of a request is for each wait; this one is for an answer that drips.
+        whole = threading.Timer(max(self._patience, 1.0), self._transport.abort)
+        whole.daemon = True
+        whole.start()
+        try:
+            return self._exchange(command, parameters, headers)
+        finally:
+            whole.cancel()
+
+    def _exchange(
         self, command: dict[str, object], parameters: dict[str, str], headers: dict[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
         with self._transport.session.post(

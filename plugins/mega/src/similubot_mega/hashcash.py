@@ -2,10 +2,14 @@
 
 import base64
 import hashlib
+import time
+from collections.abc import Callable
 
 from similubot_core.cancel import CancelToken
 
 _REPEATS = 262_144
+LONGEST_SECONDS = 60.0
+"""A solution is searched for no longer; what MEGA asks for takes a few seconds."""
 _LONGEST_TOKEN = 64  # bytes; MEGA sends 48
 
 
@@ -13,11 +17,11 @@ class HashcashRefused(Exception):  # noqa: N818
     """The challenge is none that we can solve."""
 
 
-def solve(challenge: str, cancel: CancelToken) -> str:
+def solve(challenge: str, cancel: CancelToken, clock: Callable[[], float] = time.monotonic) -> str:
     """Solve `1:<easiness>:<timestamp>:<token>`; a try takes about 7 ms.
 
     Raises:
-        HashcashRefused: Another version, or nonsense.
+        HashcashRefused: Another version, nonsense, or more work than a minute's.
         Cancelled: `cancel` was set.
     """
     try:
@@ -30,8 +34,11 @@ def solve(challenge: str, cancel: CancelToken) -> str:
         raise HashcashRefused
     threshold = (((easiness & 63) << 1) + 1) << ((easiness >> 6) * 7 + 3)
     work = bytearray(4) + body * _REPEATS
+    deadline = clock() + LONGEST_SECONDS
     for number in range(1 << 32):
         cancel.raise_if_cancelled()
+        if clock() > deadline:
+            break
         work[:4] = number.to_bytes(4, "big")
         if int.from_bytes(hashlib.sha256(work).digest()[:4], "big") <= threshold:
             nonce = base64.urlsafe_b64encode(work[:4]).rstrip(b"=").decode("ascii")
