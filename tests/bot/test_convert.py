@@ -237,3 +237,34 @@ def test_a_link_in_a_plain_message_is_offered_a_button_where_the_settings_say_so
     assert answer.id == offer.id
     assert answer.content == f"<@{ann.id}>"
     assert title(answer) == "✅ Conversion Complete"
+
+
+def test_a_result_goes_into_discord_where_it_fits_and_to_the_host_where_not(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start()
+    small = bot.discord.add_guild("small", upload_limit=10_000)
+    channel = bot.discord.add_channel("clips", guild=small)
+    ann = bot.discord.add_user("ann", guilds=[bot.discord.guild, small])
+    link = bot.mega.add_file("My Song.wav", make_sound(3))
+    bot.discord.type_message(f"!convert {link} to discord", author=ann)
+    answer = final_answer(bot)
+    (attached,) = answer.attachments
+    assert attached["filename"] == "My_Song.m4a"
+    assert fields(answer)["Download Link"] == attached["url"]
+    assert not bot.catbox.uploads
+    bot.discord.type_message(f"!convert {link} to discord", author=ann, channel=channel)
+    answer = final_answer(bot, count=2)
+    assert not answer.attachments
+    assert len(bot.catbox.uploads) == 1
+
+
+def test_a_file_that_discord_refuses_although_it_should_fit_goes_to_the_host(
+    bot: BotProcess, make_sound: Callable[[float], Path]
+) -> None:
+    bot.start(BOT_TO="discord")
+    link = bot.mega.add_file("song.wav", make_sound(1))
+    bot.discord.fail("PATCH", r"/messages/\d+$", code=40005, status=413, times=1)
+    bot.discord.type_message(f"!convert {link}")
+    assert title(final_answer(bot)) == "✅ Conversion Complete"
+    assert len(bot.catbox.uploads) <= 1

@@ -103,7 +103,7 @@ def test_an_uploader_that_needs_a_target_cannot_be_named_without_one() -> None:
 
     specs = (*PLUGINS.specs, UploaderSpec("folder", "a folder", needs_target))
     found = upload_targets(Plugins(specs=specs), Settings(environ={}), SETTINGS)
-    assert found == ("catbox", "mine=72h", "mine")
+    assert found == ("catbox", "mine=72h", "mine", "discord")
     wrong = BotSettings(to="folder")
     with pytest.raises(UsageError, match="Name the folder"):
         upload_targets(Plugins(specs=specs), Settings(environ={}), wrong)

@@ -34,6 +34,7 @@ from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.discord.people_cog import People, UserhashForm
 from similubot_bot.discord.requester import requester_of
 from similubot_bot.i18n import _, language
+from similubot_bot.jobs.discord_target import NAME
 from similubot_bot.jobs.reading import Reading, read, read_bitrate, read_choice
 from similubot_bot.jobs.requests import AttachedFile
 from similubot_bot.service import BotService
@@ -193,7 +194,7 @@ class Commands(commands.Cog):
         # Only the interaction can edit what one person sees, or what is where the bot is not.
         absent = interaction.is_user_integration() and not interaction.is_guild_integration()
         hold = reading.private or absent
-        reply = self.messages.reply_by(send, hold=hold)
+        reply = self.messages.reply_by(send, hold=hold, limit=interaction.filesize_limit)
         for sentence in await self.service.submit(requester, requests, reply):
             await interaction.followup.send(sentence, ephemeral=True)
 
@@ -350,6 +351,7 @@ class Commands(commands.Cog):
             value="\n".join([*supported, _("a file attached to the message")])[:1000],
         )
         summaries = {spec.name: spec.summary for spec in service.plugins.all(UploaderSpec)}
+        summaries[NAME] = _("this conversation, where the result fits")
         targets = [f"`{to}`: {summaries[to.partition('=')[0]]}" for to in service.targets]
         embed.add_field(
             name=_("Uploads to"),

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import discord
 
@@ -56,14 +57,16 @@ class JobMessages:
         self._interval = update_interval
         self.delivery = Delivery(client)
         self._held: dict[int, discord.Message] = {}
+        self._limits: dict[int, int] = {}
         self._text_only: set[int] = set()
         self._told: set[int] = set()
 
-    def reply_by(self, send: Send, *, hold: bool = False) -> Reply:
+    def reply_by(self, send: Send, *, hold: bool = False, limit: int | None = None) -> Reply:
         """A job's first message, sent by a function of discord.py that answers the request.
 
         Args:
             send: The function.
+            limit: Bytes that an attachment may have, as an interaction says; None is the server's.
             hold: Whether the message can be edited only by way of the interaction that it answers:
                 one that only one person sees, or in a server that the bot is not in.
         """
@@ -76,6 +79,8 @@ class JobMessages:
                 view = cancel_view(record.id)
                 message = await send(waiting_embed(record, position, time.time()), view)
             view.stop()  # its button is found by its id; the view itself need not be kept
+            if limit is not None:
+                self._limits[record.id] = limit
             if hold:
                 self._held[record.id] = message
             return message.id, message.channel.id
@@ -174,6 +179,32 @@ class JobMessages:
             self._message(record), self._interval, title=record.request.name, operations=operations
         )
 
+    async def attach(self, record: JobRecord, file: Path) -> str | None:
+        """Put a file into the job's message, with its own name, so that it plays in the client.
+
+        Returns:
+            Its address; None where it does not fit, or may not be attached there.
+        """
+        guild = (
+            None if record.request.server is None else self._client.get_guild(record.request.server)
+        )
+        limit = self._limits.get(record.id)
+        if limit is None and guild is not None and record.message_channel is None:
+            limit = guild.filesize_limit
+        size = (await asyncio.to_thread(file.stat)).st_size
+        if record.message is None or (limit is not None and size > limit):
+            return None
+        attached = discord.File(file, filename=file.name)
+        try:
+            message = await self._message(record).edit(attachments=[attached])
+        except (discord.HTTPException, OSError, TypeError) as error:
+            why = describe_error(error)
+            logger.info("Job %d: Discord does not take its file: %s", record.id, why)
+            return None
+        finally:
+            attached.close()
+        return message.attachments[0].url if message.attachments else None
+
     async def show_position(
         self, record: JobRecord, position: int, *, waits_for_disk: bool = False
     ) -> None:
@@ -226,6 +257,7 @@ class JobMessages:
             await self._deliver(record)
         self._held.pop(record.id, None)
         self._text_only.discard(record.id)
+        self._limits.pop(record.id, None)
 
     async def _deliver(self, record: JobRecord) -> None:
         """Get the outcome to the requester although the job's message cannot show it."""

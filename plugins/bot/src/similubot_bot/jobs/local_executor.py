@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from similubot_bot.i18n import _, language
+from similubot_bot.jobs.discord_target import Attach
 from similubot_bot.jobs.executor import AttemptListener, JobTask
 from similubot_bot.jobs.records import JobOutcome, JobStatus
 from similubot_bot.jobs.requests import plan_task
@@ -48,17 +49,26 @@ class LocalExecutor:
         settings: The settings of this run.
         folder: Where the jobs' folders lie; made when missing.
         slots: How many attempts run at once.
+        attach: Puts results into the jobs' messages; None sends all to hosts.
     """
 
     name = "local"
     outlives_bot = False
     shares_disk = True
 
-    def __init__(self, plugins: Plugins, settings: Settings, folder: Path, slots: int) -> None:
+    def __init__(
+        self,
+        plugins: Plugins,
+        settings: Settings,
+        folder: Path,
+        slots: int,
+        attach: Attach | None = None,
+    ) -> None:
         self._plugins = plugins
         self._settings = settings
         self._folder = folder
         self._slots = slots
+        self._attach = attach
         self._attempts: dict[int, _Attempt] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -167,7 +177,7 @@ class LocalExecutor:
     def _run_job(
         self, task: JobTask, attempt: _Attempt, listener: AttemptListener, folder: Path
     ) -> JobOutcome:
-        job = plan_task(self._plugins, self._settings, task)
+        job = plan_task(self._plugins, self._settings, task, self._attach)
         callbacks = (attempt.watch, listener.progress)
         result = run_job(job, cancel=attempt.cancel, callbacks=callbacks, resume_in=folder)
         return JobOutcome(

@@ -313,7 +313,9 @@ class JobManager(Generic[LiveT]):
         with _errors_logged():
             moment = now - self._settings.retry_minutes * 60
             await self._store.do(Store.forget_sources, moment)
-            await self._store.do(Store.forget_before, now - self._settings.keep_days * 86_400)
+            kept_since = now - self._settings.keep_days * DAY
+            await self._store.do(Store.forget_before, kept_since)
+            await self._store.do(preferences.prune_audit, kept_since)
 
     def pump(self) -> None:
         """Start what may start, and have the others' positions shown.

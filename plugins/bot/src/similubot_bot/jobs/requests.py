@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from similubot_bot.access import Requester
 from similubot_bot.i18n import _, language, size
+from similubot_bot.jobs.discord_target import NAME, Attach, DiscordUploader
 from similubot_bot.jobs.executor import JobTask
 from similubot_bot.jobs.reading import Reading, Vocabulary
 from similubot_bot.jobs.records import JobRequest
@@ -179,6 +180,8 @@ def upload_targets(
     """
     named = (bot_settings.to, *bot_settings.targets)
     for entry in named:
+        if entry == NAME:
+            continue
         name, _, target = entry.partition("=")
         plugins.get(UploaderSpec, name).factory(settings, target or None)
     bare = []
@@ -186,7 +189,7 @@ def upload_targets(
         with contextlib.suppress(SimilubotError):  # it needs a target, and people may give none
             spec.factory(settings, None)
             bare.append(spec.name)
-    return tuple(dict.fromkeys((*named, *bare)))
+    return tuple(dict.fromkeys((*named, *bare, NAME)))
 
 
 def operations_of(plugins: Plugins, request: JobRequest) -> tuple[str, ...]:
@@ -227,8 +230,16 @@ class _WithUserhash(Settings):
         return found
 
 
-def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
+def plan_task(
+    plugins: Plugins, settings: Settings, task: JobTask, attach: Attach | None = None
+) -> Job:
     """The core's job for a task. It may import what is slow to import: not for the event loop.
+
+    Args:
+        plugins: What is installed.
+        settings: The settings of this run.
+        task: The task.
+        attach: Puts the result into the job's message; without it all results go to a host.
 
     Raises:
         UsageError: Says what is wrong and what to do.
@@ -240,14 +251,20 @@ def plan_task(plugins: Plugins, settings: Settings, task: JobTask) -> Job:
         from similubot_bot.jobs.attachment import AttachmentDownloader
 
         downloader = AttachmentDownloader(task.name, task.max_size, task.size)
-    return plan_job(
+    table, to = settings.table(BotSettings), task.to
+    if to == NAME:
+        to = next((name for name in (table.to, *table.targets) if name != NAME), "catbox")
+    job = plan_job(
         plugins,
         settings,
         task.source,
         bitrate=task.bitrate,
-        to=task.to,
+        to=to,
         format=task.format,
         downloader=downloader,
         max_size=task.max_size,
         untrusted=True,
     )
+    if task.to == NAME and attach is not None and job.uploader is not None:
+        return replace(job, uploader=DiscordUploader(task.job, attach, job.uploader))
+    return job

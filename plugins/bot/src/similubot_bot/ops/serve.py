@@ -30,7 +30,7 @@ from similubot_bot.ops.loop_watch import LoopWatch
 from similubot_bot.ops.own_process import PRIVATE_FOLDER, make_private
 from similubot_bot.service import BotService
 from similubot_bot.settings import BotSettings
-from similubot_core import CommandContext, SimilubotError, UsageError
+from similubot_core import CommandContext, SimilubotError, StageContext, UsageError
 from similubot_core.process import set_child_niceness
 from similubot_discord_sink import DiscordSettings, point_discord_at
 
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 2.0, 60.0
 CLOSE_SECONDS = 5.0
+ATTACH_SECONDS = 600.0
 CHILDREN_GIVE_WAY = 10
 
 
@@ -153,6 +154,18 @@ def _make_service(
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(manager.pump)
 
+    def attach(job: int, file: Path, stage: StageContext) -> str | None:
+        future = asyncio.run_coroutine_threadsafe(attach_in_loop(job, file), loop)
+        try:
+            return future.result(ATTACH_SECONDS)
+        except TimeoutError:
+            future.cancel()
+            return None
+
+    async def attach_in_loop(job: int, file: Path) -> str | None:
+        record = manager.get(job)
+        return None if record is None else await messages.attach(record, file)
+
     executor_context = ExecutorContext(plugins, context.settings, settings.folder, slots_changed)
     executors: list[Executor] = [
         extension.make_executor(executor_context)
@@ -161,7 +174,7 @@ def _make_service(
     ]
     if all(extension.local_slots for extension in extensions):
         folder = settings.folder / "jobs"
-        executors.append(LocalExecutor(plugins, context.settings, folder, settings.jobs))
+        executors.append(LocalExecutor(plugins, context.settings, folder, settings.jobs, attach))
     manager = JobManager(
         settings,
         store,
