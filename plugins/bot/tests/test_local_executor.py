@@ -11,8 +11,8 @@ import pytest
 
 from similubot_bot.jobs.executor import JobTask, task_of
 from similubot_bot.jobs.local_executor import LocalExecutor
-from similubot_bot.jobs.manager import RunningJob
 from similubot_bot.jobs.records import JobRequest, JobStatus
+from similubot_bot.jobs.running_job import RunningJob
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_core import (

@@ -24,7 +24,12 @@ def waiting_text(
 
 
 def waiting_embed(
-    record: JobRecord, position: int | None, now: float, *, waits_for_disk: bool = False
+    record: JobRecord,
+    position: int | None,
+    now: float,
+    *,
+    waits_for_disk: bool = False,
+    wait: float | None = None,
 ) -> discord.Embed:
     """The message of a waiting job.
 
@@ -32,12 +37,15 @@ def waiting_embed(
         record: The job.
         position: Its position in the queue, from 1; None when it starts at once.
         waits_for_disk: Whether it is its turn, and only room on the disk is missing.
+        wait: Seconds that it is going to wait, as estimated; None where that is not known.
         now: When that is so, in seconds since 1970: a position is never older than it says.
     """
     when = f"<t:{int(now)}:R>"
     text = _("Preparing to download and convert…")
     if position is not None:
         text = _("Position **{position}** in the queue ({when}).", position=position, when=when)
+        if wait is not None:
+            text += "\n" + _("It starts in about {time}.", time=render.duration(max(1.0, wait)))
     if waits_for_disk:
         text = _("Waits for disk space, until other jobs are done ({when}).", when=when)
     embed = discord.Embed(title="🔄 " + _("Media Conversion"), description=text, colour=NEUTRAL)

@@ -206,10 +206,16 @@ class JobMessages:
         return message.attachments[0].url if message.attachments else None
 
     async def show_position(
-        self, record: JobRecord, position: int, *, waits_for_disk: bool = False
+        self,
+        record: JobRecord,
+        position: int,
+        *,
+        waits_for_disk: bool = False,
+        wait: float | None = None,
     ) -> None:
         """Show the position of a waiting job; a failure is left to the next time."""
-        embed = waiting_embed(record, position, time.time(), waits_for_disk=waits_for_disk)
+        now = time.time()
+        embed = waiting_embed(record, position, now, waits_for_disk=waits_for_disk, wait=wait)
         try:
             if record.id in self._text_only:
                 text = waiting_text(record, position, time.time(), waits_for_disk=waits_for_disk)

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 from similubot_bot import preferences
@@ -17,20 +17,18 @@ from similubot_bot.jobs.positions import QueuePositions
 from similubot_bot.jobs.presenter import JobPresenter, LiveT, MessageRef, Reply
 from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
-from similubot_bot.jobs.sinks import JobSinks, OpenSinks
+from similubot_bot.jobs.running_job import RunningJob, errors_logged
+from similubot_bot.jobs.sinks import JobSinks
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.ops.logs import job_number
 from similubot_bot.settings import BotSettings
 from similubot_core import (
-    ProgressCallback,
-    ProgressInfo,
     SimilubotError,
     SourceInfo,
     UsageError,
     render,
 )
-from similubot_core.jobs.stages import STAGES
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,6 +37,7 @@ MAX_ATTEMPTS = 30
 """A job during which the bot died this often is given up: it may be the reason."""
 DAY = 86_400.0
 DISK_CHECK_SECONDS = 15.0
+STUCK_SECONDS = 60.0
 IN_TURN_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.1
 END_SECONDS = 5.0
@@ -65,66 +64,6 @@ class Limits:
 
 def _least(operators: int, servers: int | None) -> int:
     return operators if servers is None else min(operators, servers)
-
-
-class RunningJob:
-    """One attempt that an executor carries out: its `AttemptListener`.
-
-    Args:
-        record: The job.
-        executor: Who carries it out.
-        store: The job list, where the outcome is noted as soon as there is one.
-
-    Attributes:
-        latest: The newest state that it reported; None before the first.
-        disk_full: Whether it ended because the executor's disk was full.
-        sinks: Where else its states are shown.
-        may_retry_on_full_disk: Whether a full disk hands the job back instead of ending it.
-        done: Set in the event loop to its outcome, or to None when it was handed back.
-    """
-
-    def __init__(self, record: JobRecord, executor: Executor, store: StoreThread) -> None:
-        self.record = record
-        self.executor = executor
-        self.latest: ProgressInfo | None = None
-        self.disk_full = False
-        self.sinks = OpenSinks(())
-        self.may_retry_on_full_disk: Callable[[], bool] = lambda: False
-        self._store = store
-        self._callback: ProgressCallback | None = None
-        self._loop = asyncio.get_running_loop()
-        self.done: asyncio.Future[JobOutcome | None] = self._loop.create_future()
-
-    def show_in(self, callback: ProgressCallback) -> None:
-        """Pass every state on to this callback as well."""
-        self._callback = callback
-
-    def progress(self, info: ProgressInfo) -> None:
-        """Take a state."""
-        if info.unit != STAGES:  # a stage says more than the whole job
-            self.latest = info
-        self.sinks.show(info)
-        if self._callback is not None:
-            self._callback(info)
-
-    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False) -> None:
-        """Note the outcome in this thread: a crash between an upload's end and this note would
-        upload it again. Then tell the event loop.
-        """
-        if outcome is not None and disk_full and self.may_retry_on_full_disk():
-            outcome = None
-        self.disk_full = disk_full
-        if outcome is not None:
-            with _errors_logged():
-                self._store.do_now(Store.end, self.record.id, outcome)
-        try:
-            self._loop.call_soon_threadsafe(self._set_done, outcome)
-        except RuntimeError:
-            logger.info("The bot was gone before this job ended")
-
-    def _set_done(self, outcome: JobOutcome | None) -> None:
-        if not self.done.done():
-            self.done.set_result(outcome)
 
 
 class JobManager(Generic[LiveT]):
@@ -163,6 +102,8 @@ class JobManager(Generic[LiveT]):
         self._sinks = sinks
         self._disk = DiskBudget(settings.folder / "jobs", settings.min_free_disk)
         self._needs: dict[int, int] = {}
+        self._speed: float | None = None
+        self._idle_since: float | None = None
         self.waits_for_disk: int | None = None
         caps = Caps(settings.jobs_per_user, settings.jobs_per_server)
         self._queue = FairQueue(caps, store.do_now(Store.served))
@@ -204,6 +145,26 @@ class JobManager(Generic[LiveT]):
     def get(self, job: int) -> JobRecord | None:
         """A job that has not ended."""
         return self._open.get(job)
+
+    def estimated_wait(self, job: int) -> float | None:
+        """Seconds until a waiting job starts, by how fast past jobs went here; None: not known."""
+        ahead = [running.record for running in self.running]
+        for record in self.waiting:
+            if record.id == job:
+                break
+            ahead.append(record)
+        sizes = [record.request.size for record in ahead]
+        known = [size for size in sizes if size is not None]
+        if self._speed is None or len(known) < len(sizes) or not self.slots:
+            return None
+        return sum(known) / self._speed / self.slots
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether jobs wait and none runs, although they should, for a minute by now."""
+        if self.paused or self.stopping or self._idle_since is None or self._running:
+            return False
+        return bool(self._queue.waiting) and time.monotonic() - self._idle_since > STUCK_SECONDS
 
     @property
     def disk_is_low(self) -> bool:
@@ -307,10 +268,16 @@ class JobManager(Generic[LiveT]):
         for executor in self._executors:
             await executor.close()
 
+    async def idle(self) -> None:
+        """Wait until no job is open and everything is shown."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+            await asyncio.sleep(0)
+
     async def prune(self) -> None:
         """Forget what ended longer ago than the settings say: sources first, then whole jobs."""
         now = time.time()
-        with _errors_logged():
+        with errors_logged():
             moment = now - self._settings.retry_minutes * 60
             await self._store.do(Store.forget_sources, moment)
             kept_since = now - self._settings.keep_days * DAY
@@ -337,6 +304,10 @@ class JobManager(Generic[LiveT]):
             self._start(record, executor)
         else:
             self.waits_for_disk = None
+        if self._running or not self._queue.waiting:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
         if not self.stopping:
             self._positions.set(self._queue.positions())
 
@@ -401,7 +372,17 @@ class JobManager(Generic[LiveT]):
         return task
 
     async def _post(self, record: JobRecord, reply: Reply | None) -> None:
+        """Look the source up, send the job's first message, and put it into the queue."""
         self._posting[record.id] = None
+        try:
+            await self._post_and_enqueue(record, reply)
+        except Exception:
+            logger.exception("Job %d cannot be queued", record.id)
+            self._posting.pop(record.id, None)
+            if record.id in self._open:
+                self._end(self._open[record.id], _unexpected(record))
+
+    async def _post_and_enqueue(self, record: JobRecord, reply: Reply | None) -> None:
         record, refused = await self._in_turn(self._look_up(record))
         if refused is not None and self._posting[record.id] is None:
             self._end(record, refused)
@@ -411,6 +392,8 @@ class JobManager(Generic[LiveT]):
             await self._post_outcome(ended, reply)
             return
         position = self._position_if_added(record)
+        with errors_logged():
+            self._speed = await self._store.do(Store.past_speed)
         posted = await self._presenter.post(record, position, reply)
         await self._note_message(record, posted)
         ended = self._posting.pop(record.id)
@@ -454,7 +437,7 @@ class JobManager(Generic[LiveT]):
             )
             if record.id in self._open:
                 self._open[record.id] = record
-            with _errors_logged():
+            with errors_logged():
                 await self._store.do(Store.set_source, record.id, name, size)
         return record, self._too_large(record)
 
@@ -485,13 +468,13 @@ class JobManager(Generic[LiveT]):
     async def _post_outcome(self, record: JobRecord, reply: Reply | None) -> None:
         """Send the first message of a job that has ended already."""
         await self._note_message(record, await self._presenter.post(record, None, reply))
-        with _errors_logged():
+        with errors_logged():
             await self._store.do(Store.set_shown, record.id)
 
     async def _note_message(self, record: JobRecord, posted: MessageRef | None) -> None:
         if posted is not None:
             ended = _with_message(record, posted)
-            with _errors_logged():
+            with errors_logged():
                 await self._store.do(Store.set_message, record.id, posted[0], ended.message_channel)
 
     def _position_if_added(self, record: JobRecord) -> int | None:
@@ -542,13 +525,18 @@ class JobManager(Generic[LiveT]):
         running = self._running[record.id]
         where = running.executor.name
         logger.info("Job %d starts on %s (attempt %d)", record.id, where, record.attempts)
-        with _errors_logged():
+        with errors_logged():
             await self._store.do(Store.start, record.id)
-        await self._positions.settled(record.id)
-        live = self._live(running)
-        running.sinks = await asyncio.to_thread(self._sinks.open, record)
-        running.may_retry_on_full_disk = lambda: len(self._running) > 1
-        running.executor.run(await self._task(record), running)
+        live: LiveT | None = None
+        try:
+            await self._positions.settled(record.id)
+            live = self._live(running)
+            running.sinks = await asyncio.to_thread(self._sinks.open, record)
+            running.may_retry_on_full_disk = lambda: len(self._running) > 1
+            running.executor.run(await self._task(record), running)
+        except Exception:  # an executor of another plugin, say: the slot must come back
+            logger.exception("Job %d cannot start", record.id)
+            await asyncio.to_thread(running.ended, _unexpected(record))
         await self._finish(running, live)
 
     async def _adopt(self, record: JobRecord) -> bool:
@@ -566,7 +554,7 @@ class JobManager(Generic[LiveT]):
 
     async def _task(self, record: JobRecord) -> JobTask:
         request, userhash = record.request, ""
-        with _errors_logged():
+        with errors_logged():
             userhash = await self._store.do(preferences.load_userhash, request.user)
         return task_of(
             request,
@@ -584,13 +572,15 @@ class JobManager(Generic[LiveT]):
         running.show_in(live.create_callback())
         return live
 
-    async def _finish(self, running: RunningJob, live: LiveT) -> None:
+    async def _finish(self, running: RunningJob, live: LiveT | None) -> None:
         outcome = await asyncio.shield(running.done)
         record = running.record
         del self._running[record.id]
         self._disk.release(record.id)
         await asyncio.to_thread(running.sinks.close)
         if outcome is None:
+            if live is None:
+                live = self._presenter.live(record, ())
             if self.stopping:
                 await self._presenter.show_kept(record, live)
             else:
@@ -619,7 +609,7 @@ class JobManager(Generic[LiveT]):
         asyncio.get_running_loop().call_soon(self.pump)
 
     async def _note_end(self, ended: JobRecord, outcome: JobOutcome, *, show: bool) -> None:
-        with _errors_logged():
+        with errors_logged():
             await self._store.do(Store.end, ended.id, outcome)
         for executor in self._executors:
             await executor.forget(ended.id)
@@ -639,18 +629,38 @@ class JobManager(Generic[LiveT]):
     async def _show_outcome(self, record: JobRecord, live: LiveT | None = None) -> None:
         await self._positions.settled(record.id)
         await self._presenter.show_outcome(record, live)
-        with _errors_logged():
+        with errors_logged():
             await self._store.do(Store.set_shown, record.id)
         assert record.outcome is not None
-        told = record.message is None or record.outcome.status is JobStatus.CANCELLED
-        if not told and time.time() - record.created >= self._settings.notify_after:
+        if record.message is None or record.outcome.status is JobStatus.CANCELLED:
+            return
+        wanted = None
+        with errors_logged():
+            member = await self._store.do(preferences.load_member, record.request.user)
+            wanted = member.notify
+        if wanted is None:
+            wanted = time.time() - record.created >= self._settings.notify_after
+        if wanted:
             await self._presenter.notify(record)
 
     async def _show_position(self, job: int, position: int) -> None:
         record = self._open.get(job)
         if record is not None and record.message is not None:
             waits_for_disk = job == self.waits_for_disk
-            await self._presenter.show_position(record, position, waits_for_disk=waits_for_disk)
+            await self._presenter.show_position(
+                record, position, waits_for_disk=waits_for_disk, wait=self.estimated_wait(job)
+            )
+
+
+def _unexpected(record: JobRecord) -> JobOutcome:
+    return JobOutcome(
+        JobStatus.FAILED,
+        _(
+            "Something unexpected happened. The bot's operator can find details in the log under "
+            "job {job}.",
+            job=record.id,
+        ),
+    )
 
 
 def channel_of(record: JobRecord) -> int:
@@ -669,15 +679,6 @@ def _with_message(record: JobRecord, posted: MessageRef | None) -> JobRecord:
 def _ticket(record: JobRecord) -> Ticket:
     request = record.request
     return Ticket(record.id, request.user, request.server, again=record.attempts > 0)
-
-
-@contextlib.contextmanager
-def _errors_logged() -> Iterator[None]:
-    """The job list cannot be written: at worst a crash makes the job start again."""
-    try:
-        yield
-    except SimilubotError as error:
-        logger.error("%s (%s)", error.message, error.detail)
 
 
 async def _of_job(job: int, locale: str, work: Coroutine[None, None, None]) -> None:

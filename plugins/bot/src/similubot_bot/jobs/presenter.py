@@ -40,9 +40,16 @@ class JobPresenter(Protocol[LiveT]):
         """Keep the job's message live; `operations` are those that are known to come."""
 
     async def show_position(
-        self, record: JobRecord, position: int, *, waits_for_disk: bool = False
+        self,
+        record: JobRecord,
+        position: int,
+        *,
+        waits_for_disk: bool = False,
+        wait: float | None = None,
     ) -> None:
-        """Show the position of a waiting job, and whether it waits for room on the disk."""
+        """Show the position of a waiting job, whether it waits for room on the disk, and the
+        seconds that it is going to wait (None: not known).
+        """
 
     async def show_kept(self, record: JobRecord, live: LiveT) -> None:
         """Show that the job goes on after the bot's restart."""

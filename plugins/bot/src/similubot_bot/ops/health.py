@@ -154,10 +154,11 @@ class HealthServer:
             "connected": bot.is_ready() and not bot.is_closed(),
             "disk_low": manager.disk_is_low,
             "stopping": manager.stopping,
+            "stuck": manager.is_stuck,
             "running": len(manager.running),
             "waiting": len(manager.waiting),
         }
-        well = state["connected"] and not state["disk_low"] and not state["stopping"]
+        well = state["connected"] and not any(state[k] for k in ("disk_low", "stopping", "stuck"))
         return web.json_response({"ok": bool(well), **state}, status=200 if well else 503)
 
     async def _numbers(self, request: web.Request) -> web.Response:
