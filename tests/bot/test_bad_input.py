@@ -33,7 +33,7 @@ LINK = "https://mega.nz/file/abcdefgh#" + "k" * 43
     ("typed", "told"),
     [
         ("!convert", "Give a link, attach a file, or reply to a message that has one: `!convert"),
-        ("!convert https://example.org/a.mp4", "from example.org. Supported: public links"),
+        ("!convert https://example.org/page", "I can't download from example.org. Supported: "),
         ("!convert /etc/passwd", "Give a link, attach a file"),
         ("!convert file:///etc/passwd", "Give a link, attach a file"),
         (f"!convert {LINK} 9999", "takes 32 to 512 kb/s; 9999 is outside"),

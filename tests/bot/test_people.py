@@ -221,3 +221,17 @@ def test_answers_are_in_the_members_language(bot: BotProcess, make_sound: MakeSo
     bob = bot.discord.add_user("bob")
     bot.discord.type_message("!convert", author=bob)
     bot.discord.wait(lambda: any("Donnez un lien" in m.content for m in answers(bot)))
+
+
+def test_a_servers_own_limits_hold_below_the_operators(
+    bot: BotProcess, make_sound: MakeSound
+) -> None:
+    bot.start()
+    link = bot.mega.add_file("song.wav", make_sound(3))
+    reply_to(bot, bot.discord.slash("setup", {"key": "max_size", "value": "1000"}))
+    bot.discord.type_message(f"!convert {link}")
+    refused = finals(bot, 1)[-1]
+    assert "more than the 1,000 B that are allowed here" in str(refused.embeds)
+    ann = bot.discord.dm(bot.discord.owner)
+    bot.discord.type_message(link, channel=ann)
+    assert title(finals(bot, 2)[-1]) == "✅ Conversion Complete"

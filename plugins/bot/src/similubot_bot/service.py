@@ -88,6 +88,7 @@ class BotService:
         self.began = time.time()
         self._core_settings = core_settings
         self.store = store
+        manager.server_limits = self._server_limits
         self._planning = asyncio.Lock()
         self._backed_up = 0.0
         self._servers = store.do_now(preferences.load_servers)
@@ -116,6 +117,10 @@ class BotService:
     def server(self, server: int | None) -> ServerSettings:
         """A server's settings."""
         return self._servers.get(server or 0, _NO_SERVER)
+
+    def _server_limits(self, server: int | None) -> Limits:
+        chosen = self.server(server)
+        return Limits(chosen.open_per_user, chosen.open_per_server, chosen.max_size)
 
     async def set_server(self, requester: Requester, settings: ServerSettings) -> None:
         """Keep the settings of the requester's server.
@@ -292,8 +297,6 @@ class BotService:
             UsageError: None was accepted; says why, and what to do.
         """
         refused: list[SimilubotError] = []
-        server = self.server(requester.server)
-        limits = Limits(server.open_per_user, server.open_per_server)
         self.check_cooldown(requester)
         before = self._requested.get(requester.user)
         self._requested[requester.user] = time.monotonic()  # counts at once, against two at a time
@@ -304,7 +307,7 @@ class BotService:
                 # One at a time: many at once would hold Python's lock, and wake up together.
                 async with self._planning:
                     await asyncio.to_thread(plan_task, self.plugins, self._core_settings, task)
-                await self.manager.submit(request, reply, limits)
+                await self.manager.submit(request, reply)
             except SimilubotError as error:
                 logger.info("Refused: %s (%s)", error.message, error.detail or "no further detail")
                 refused.append(error)

@@ -56,10 +56,12 @@ class Limits:
     Attributes:
         open_per_user: How many jobs of one user may wait or run.
         open_per_server: How many jobs of the server may wait or run.
+        max_size: Bytes that a source may have.
     """
 
     open_per_user: int | None = None
     open_per_server: int | None = None
+    max_size: int | None = None
 
 
 def _least(operators: int, servers: int | None) -> int:
@@ -79,6 +81,11 @@ class JobManager(Generic[LiveT]):
         on_end: Called with the outcome of each job.
         sinks: Shows each job elsewhere as well.
         describe: Asks for the name and size of a request's source.
+
+    Attributes:
+        server_limits: The limits that a server has set for itself, below the operator's.
+        waits_for_disk: The job whose turn it is, and that waits for room on the disk; None without.
+        stopping, paused, draining: Whether the bot stops, starts no job, accepts no job.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class JobManager(Generic[LiveT]):
         )
         self._lookups: asyncio.Future[Any] | None = None
         self._disk_timer: asyncio.TimerHandle | None = None
+        self.server_limits: Callable[[int | None], Limits] = lambda server: Limits()
         self.stopping = False
         self.paused = False
         self.draining = False
@@ -173,19 +181,18 @@ class JobManager(Generic[LiveT]):
 
     # -- accepting and ending ---------------------------------------------------------------
 
-    async def submit(self, request: JobRequest, reply: Reply, limits: Limits | None = None) -> None:
+    async def submit(self, request: JobRequest, reply: Reply) -> None:
         """Accept a job. Returns once its message is sent.
 
         Args:
             request: What is asked for, and by whom.
             reply: Sends the job's first message.
-            limits: The server's own, below the operator's.
 
         Raises:
             UsageError: It is not accepted; says why.
         """
         async with self._adding:  # so that several at once do not pass the caps together
-            self._refuse_if_full(request, limits or Limits())
+            self._refuse_if_full(request, self.server_limits(request.server))
             await self._refuse_over_daily_limits(request)
             record = await self._store.do(Store.add, request)
             self._open[record.id] = record
@@ -441,8 +448,11 @@ class JobManager(Generic[LiveT]):
                 await self._store.do(Store.set_source, record.id, name, size)
         return record, self._too_large(record)
 
+    def _max_size(self, request: JobRequest) -> int:
+        return _least(self._settings.max_size, self.server_limits(request.server).max_size)
+
     def _too_large(self, record: JobRecord) -> JobOutcome | None:
-        size, limit = record.request.size, self._settings.max_size
+        size, limit = record.request.size, self._max_size(record.request)
         if size is not None and size > limit:
             sentence = _(
                 "The file has {size}, more than the {limit} that are allowed here; choose a "
@@ -558,7 +568,7 @@ class JobManager(Generic[LiveT]):
             userhash = await self._store.do(preferences.load_userhash, request.user)
         return task_of(
             request,
-            self._settings.max_size,
+            self._max_size(request),
             job=record.id,
             attempt=record.attempts,
             userhash=userhash,
