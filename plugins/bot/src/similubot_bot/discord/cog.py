@@ -533,5 +533,5 @@ async def _reply_ephemeral(interaction: Interaction, sentence: str) -> None:
             await interaction.followup.send(sentence, ephemeral=True)
         else:
             await interaction.response.send_message(sentence, ephemeral=True)
-    except (discord.HTTPException, OSError) as error:
+    except (discord.HTTPException, OSError, RuntimeError) as error:
         logger.info("A reply could not be sent: %s", error)

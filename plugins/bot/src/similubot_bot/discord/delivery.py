@@ -106,7 +106,7 @@ class Delivery:
             embeds = [] if embed is None else [embed]
             nobody = discord.AllowedMentions.none()
             return await channel.send(text, embeds=embeds, allowed_mentions=nobody)
-        except (discord.HTTPException, OSError) as error:
+        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
             logger.info("User %d cannot be messaged directly: %s", user, describe_error(error))
             return None
 
@@ -115,7 +115,7 @@ class Delivery:
         channel = self._client.get_partial_messageable(channel_id, guild_id=server)
         try:
             return await patiently(lambda: channel.send(text, suppress_embeds=True))
-        except (discord.HTTPException, OSError) as error:
+        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
             logger.info("Nothing can be said in %d: %s", channel_id, describe_error(error))
             return None
 
@@ -126,7 +126,7 @@ class Delivery:
         channel = self._client.get_partial_messageable(channel_id)
         try:
             await channel.get_partial_message(message).add_reaction(emoji)
-        except (discord.HTTPException, OSError) as error:
+        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
             logger.info("No reaction to message %d: %s", message, describe_error(error))
             return False
         return True

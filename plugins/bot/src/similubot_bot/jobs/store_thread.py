@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from similubot_bot.i18n import _
+from similubot_bot.jobs.database import StoreError
 from similubot_bot.jobs.store import Store
 
 _P = ParamSpec("_P")
@@ -51,4 +53,9 @@ class StoreThread:
     def _submit(
         self, method: Callable[Concatenate[Store, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> "Future[_T]":
-        return self._thread.submit(functools.partial(method, self._store, *args, **kwargs))
+        try:
+            return self._thread.submit(functools.partial(method, self._store, *args, **kwargs))
+        except RuntimeError as error:  # it was closed: the bot stops, and a command is under way
+            raise StoreError(
+                _("I am restarting; try again in a minute."), detail="the job list is closed"
+            ) from error
