@@ -5,7 +5,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
 from itertools import groupby
@@ -35,6 +35,7 @@ from similubot_core.plugins.specs import (
 
 DISABLE_VARIABLE = "SIMILUBOT_DISABLE_PLUGINS"
 STRICT_VARIABLE = "SIMILUBOT_STRICT_PLUGINS"
+SLOW_IMPORT_SECONDS = 5.0
 
 INTERFACE_VERSIONS = (1,)
 """The versions of the plugin interface that this core speaks. A plugin names the one it was written
@@ -142,7 +143,7 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, hooks: Collection[st
         return _Loaded(replace(record, status="broken", reason=reason))
     try:
         # A stray print of a plugin must not end up among the results on stdout.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _named_when_slow(record):
             plugin = point.load()
             return _Loaded(record, _register(manager, record, plugin, hooks))
     except _Incompatible as error:
@@ -153,6 +154,32 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, hooks: Collection[st
         raise
     except BaseException as error:  # noqa: BLE001  (a stranger's module may raise anything)
         return _Loaded(replace(record, status="broken", reason=_why_not_imported(error)))
+
+
+@contextlib.contextmanager
+def _named_when_slow(record: PluginRecord) -> Iterator[None]:
+    """Say which plugin it is that a start waits for, while it does."""
+    import threading
+
+    from similubot_core.render import sanitize_line
+
+    name = sanitize_line(record.name)
+
+    def tell() -> None:
+        print(  # noqa: T201
+            f"similubot: The plugin {name} is not imported after {SLOW_IMPORT_SECONDS:g} s; "
+            f"{DISABLE_VARIABLE}={name} leaves it out.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    timer = threading.Timer(SLOW_IMPORT_SECONDS, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Incompatible(Exception):  # noqa: N818

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ import pytest
 
 from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError
 from similubot_core.plugins import _installed as installed
+from similubot_core.plugins import manager
 from similubot_core.plugins.manager import load_from_environment, load_plugins
 
 
@@ -432,6 +434,28 @@ def test_ctrl_c_during_an_import_is_not_taken_for_a_broken_plugin(
     place.distribution("slow-import", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         load_plugins(entry_points=points())
+
+
+def test_a_plugin_that_hangs_at_its_import_is_named_while_it_does(
+    place: Place,
+    points: Points,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(manager, "SLOW_IMPORT_SECONDS", 0.01)
+    named = threading.Event()
+    monkeypatch.setattr(sys, "hangs_until_it_is_named", named, raising=False)
+    say = print
+
+    def notice(*words: object, **options: object) -> None:
+        say(*words, **options)  # type: ignore[call-overload]
+        named.set()
+
+    monkeypatch.setattr(manager, "print", notice, raising=False)
+    place.distribution("hangs", "import sys\nassert sys.hangs_until_it_is_named.wait(20)")
+    load_plugins(entry_points=points())
+    assert "similubot: The plugin hangs is not imported after 0.01 s; " in capsys.readouterr().err
+    assert named.is_set()
 
 
 def test_a_plugin_that_failed_half_way_offers_nothing(place: Place, points: Points) -> None:
