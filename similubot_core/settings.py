@@ -19,7 +19,7 @@ from typing import (
     get_type_hints,
 )
 
-from similubot_core.errors import SettingsError
+from similubot_core.errors import SettingsError, UsageError
 from similubot_core.redact import keep_secret
 
 # What reads a file or a value is imported where that is done: every plugin imports this module, and
@@ -129,6 +129,34 @@ class Settings:
             if not field.repr and isinstance(secret, str):
                 keep_secret(secret)
         return table
+
+    def origins(self, schema: type[SettingsTable]) -> dict[str, str]:
+        """Where each key of a table comes from: a file or a variable; defaults are left out."""
+        known, found = _fields(schema), {}
+        for file in reversed(self._files):
+            for key in file.tables.get(schema.table_name, {}):
+                found[key] = str(file.path)
+        prefix = _prefix(schema.table_name)
+        for key, kind in known.items():
+            name = prefix + key.upper()
+            if name in self._environ and (self._environ[name] or _takes_a_list(kind)):
+                found[key] = name
+        return found
+
+    def check_table_name(self, name: str, schemas: Iterable[type[SettingsTable]]) -> None:
+        """Refuse the name of a table that no schema has.
+
+        Raises:
+            UsageError: Says which there are.
+        """
+        from similubot_core.render import nearest, sanitize_line
+
+        names = sorted(schema.table_name for schema in schemas)
+        if name not in names:
+            raise UsageError(
+                f"There is no table {sanitize_line(name, 60)!r}{nearest(name, names) or '.'} "
+                f"There are: {', '.join(names)}."
+            )
 
     def unknown_tables(self, schemas: Iterable[type[SettingsTable]]) -> list[str]:
         """A sentence for each table that no schema reads: a misspelling, or a plugin not there."""

@@ -68,11 +68,15 @@ def similubot_commands() -> list[CommandSpec]:
         _command(
             "convert", "a link or a file in, a link or a file out", "convert", "ConvertSettings"
         ),
+        _command("download", "links in, files out", "download"),
+        _command("upload", "files in, links out", "upload"),
         _command("watch", "show the progress of any command", "watch"),
         _command(
             "plugins", "what is installed, and whether it works", "list_plugins", "CoreSettings"
         ),
         replace(_command("doctor", "check this machine's setup", "doctor"), check=_check_sandbox),
+        _command("config", "show each setting and where it comes from", "config"),
+        _command("completion", "completion for bash, zsh and fish", "completion"),
         _command("new-plugin", "write a plugin to begin with", "new_plugin"),
     ]
 

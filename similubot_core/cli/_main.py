@@ -1,7 +1,6 @@
 """The `similubot` command line: finds the plugins, then runs the command that was typed."""
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -21,18 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     comes only with ``--debug``.
 
     Args:
-        argv: The words after the program's name; None takes them from the process, whose only
-            work this then is.
+        argv: The words after the program's name; None takes them from the process.
     """
-    if argv is not None:
-        return _main(list(argv))
-    # A start makes 40,000 objects, and none is garbage; at the end nothing is worth being looked
-    # through any more. Python's usual threshold of 700 and its last look took 0.08 s together.
-    gc.set_threshold(100_000)
-    try:
-        return _main(sys.argv[1:])
-    finally:
-        gc.freeze()
+    return _main(sys.argv[1:] if argv is None else list(argv))
 
 
 def _main(arguments: list[str]) -> int:
@@ -116,9 +106,18 @@ def _run_command(
     )
     spec.configure(parser)
     try:
-        parsed = parser.parse_args(typed)
+        parsed, unknown = parser.parse_known_args(typed)
     except SystemExit as ending:  # argparse has said what is wrong, or shown the help
         return WRONG_USAGE if ending.code else DONE
+    if unknown:
+        from similubot_core.render import nearest, sanitize_line
+
+        options_there = [o for action in parser._actions for o in action.option_strings]
+        word = unknown[0].partition("=")[0]
+        raise UsageError(
+            f"Unrecognized arguments: {sanitize_line(' '.join(unknown))}"
+            f"{nearest(word, options_there) or ';'} {parser.prog} --help says more."
+        )
     config = None if options.config is None else Path(options.config)
     tables = [schema.table_name for schema in plugins.schemas()]
     # A copy of the environment: the bot takes what is secret out of its own once it has started.

@@ -1,6 +1,7 @@
 """A job: downloader → converter → uploader for one source; ends in a link or in a file."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -36,6 +37,10 @@ SMALLEST_MEASURED = 64 * 1024
 """How long a stage takes for less than this says nothing of how long it takes for more."""
 
 
+_AS_THE_SOURCE = ("none", "original")
+"""The formats whose ending only the result tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be done with one source.
@@ -50,6 +55,7 @@ class Job:
             name; None is the current folder.
         max_size: Bytes that the download may have at most; None is no limit.
         untrusted: As in `StageContext`.
+        overwrite: Whether a file at `output` is replaced.
     """
 
     source: str
@@ -60,6 +66,7 @@ class Job:
     output: Path | None = None
     max_size: int | None = None
     untrusted: bool = False
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,16 @@ def _target(job: Job, name: str) -> Path:
 def _keep(converted: Path, job: Job) -> Path:
     target = _target(job, converted.name)
     named = job.output is not None and target == job.output
+    endings = converted.suffix.lower(), target.suffix.lower()
+    if named and job.request.format in _AS_THE_SOURCE and all(endings) and endings[0] != endings[1]:
+        raise StageError(
+            f"The result is a {render.sanitize_line(converted.suffix, 20)} file; name the output "
+            "accordingly, or choose another --format."
+        )
     try:
+        if job.overwrite and target.is_file():
+            beside = move_into_place(converted, target.with_name(f".{os.urandom(8).hex()}.part"))
+            return beside.replace(target)
         return move_into_place(converted, target, number=not named)
     except FileExistsError as error:
         shown = render.sanitize_line(str(target))

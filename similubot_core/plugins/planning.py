@@ -1,5 +1,6 @@
 """Plans a job: chooses its stages among the plugins, and refuses early what cannot work."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,19 @@ from similubot_core.plugins.specs import DownloaderSpec, Plugins, UploaderSpec
 from similubot_core.settings import Settings
 
 
+class AlreadyThere(UsageError):  # noqa: N818  (what is the case, not a fault)
+    """A file has the result's name already.
+
+    Attributes:
+        path: That file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        shown = render.sanitize_line(str(path))
+        super().__init__(f"{shown} exists already; name another file with --output.")
+        self.path = path
+
+
 def plan_job(
     plugins: Plugins,
     settings: Settings,
@@ -37,6 +51,8 @@ def plan_job(
     from_: str | None = None,
     max_size: int | None = None,
     untrusted: bool = False,
+    default_bitrate: int | None = None,
+    overwrite: bool = False,
 ) -> Job:
     """Choose the stages for a source from the plugins, and refuse early what cannot work.
 
@@ -58,8 +74,11 @@ def plan_job(
         from_: The name of the downloader to take; None chooses.
         max_size: Bytes that the download may have at most; None is no limit.
         untrusted: Whether the source comes from somebody else than who runs the program.
+        default_bitrate: As `bitrate`, for formats that take it.
+        overwrite: Whether a file that has the result's name is replaced.
 
     Raises:
+        AlreadyThere: A file has the result's name, and is not to be replaced.
         UsageError: Says what is wrong and what to do; nothing was done yet.
     """
     prefer = settings.table(CoreSettings).prefer
@@ -75,7 +94,7 @@ def plan_job(
         spec = plugins.get(UploaderSpec, name)
         uploader, limit = spec.factory(settings, target or None), spec.max_size
     else:
-        _check_output(output)
+        _check_output(output, source, overwrite=overwrite)
     chosen = choose_format(
         plugins,
         name=format,
@@ -83,6 +102,8 @@ def plan_job(
         default=settings.table(ConvertSettings).format,
         prefer=prefer,
     )
+    if bitrate is None and chosen.format.bitrates is not None:
+        bitrate = default_bitrate
     _check_bitrate(bitrate, chosen)
     _check_clip(clip)
     for option, value in (("track", track), ("clip", clip), ("keep_damaged", keep_damaged)):
@@ -92,8 +113,11 @@ def plan_job(
             if chosen.format.name == NO_CONVERSION:
                 made = f"--{typed} needs a conversion; leave it out, or choose another --format."
             raise UsageError(made)
-    if to is None and downloader is None and chosen.format.suffix and _is_folder(output):
-        _check_free((output or Path()) / f"{Path(source).stem}{chosen.format.suffix}")
+    if to is None and downloader is None and _is_folder(output):
+        path = Path(source)
+        suffix = path.suffix if chosen.format.name == NO_CONVERSION else chosen.format.suffix
+        if suffix or chosen.format.name == NO_CONVERSION:
+            _check_free((output or Path()) / f"{path.stem}{suffix}", source, overwrite=overwrite)
     request = ConversionRequest(
         bitrate,
         min(filter(None, (limit, fit)), default=None),
@@ -112,6 +136,7 @@ def plan_job(
         output,
         max_size,
         untrusted,
+        overwrite,
     )
 
 
@@ -191,7 +216,7 @@ def _is_folder(output: Path | None) -> bool:
     return output is None or output.is_dir()
 
 
-def _check_output(output: Path | None) -> None:
+def _check_output(output: Path | None, source: str, *, overwrite: bool) -> None:
     """Refuse an output that exists, or that cannot be written, before any work is done."""
     place = output or Path()
     folder = place.parent
@@ -202,15 +227,41 @@ def _check_output(output: Path | None) -> None:
                 f"There is no folder {render.sanitize_line(str(folder))}; make it first."
             )
         if folder is not place:
-            _check_free(place)
+            _check_free(place, source, overwrite=overwrite)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UsageError(write_error(folder, error).message) from error
 
 
-def _check_free(target: Path) -> None:
-    """Refuse a result's name that is taken."""
+def _check_free(target: Path, source: str, *, overwrite: bool) -> None:
+    """Refuse a result's name that is taken, and always the source's own."""
     if target.exists() or target.is_symlink():
         shown = render.sanitize_line(str(target))
-        raise UsageError(f"{shown} exists already; name another file with --output.")
+        with contextlib.suppress(OSError, ValueError):
+            if target.samefile(source):
+                raise UsageError(f"{shown} is the source itself; name another file with --output.")
+        if target.is_dir() or not overwrite:
+            raise AlreadyThere(target)
+
+
+def describe_job(plugins: Plugins, settings: Settings, job: Job) -> str:
+    """What a planned job would do, for people: its stages, the format, the place and the size."""
+    prefer = settings.table(CoreSettings).prefer
+    steps = []
+    if job.downloader is None:
+        steps.append(render.size(Path(job.source).stat().st_size))
+    else:
+        chosen = choose_downloader(plugins, job.source, prefer=prefer)
+        steps.append(f"download ({chosen.name}), size unknown" if chosen else "download")
+    converted = choose_format(plugins, name=job.request.format, prefer=prefer)
+    if converted.format.name != NO_CONVERSION:
+        rate = f" at {job.request.bitrate} kb/s" if job.request.bitrate else ""
+        steps.append(f"convert to {converted.format.name}{rate} ({converted.converter.name})")
+    if job.request.max_size is not None:
+        steps.append(f"at most {render.size(job.request.max_size)}")
+    if job.uploader is not None:
+        steps.append(f"upload ({type(job.uploader).__name__})")
+    else:
+        steps.append(f"into {render.sanitize_line(str(job.output or Path()))}")
+    return " → ".join(steps)
