@@ -123,7 +123,7 @@ def test_a_link_becomes_a_file_in_a_folder(tmp_path: Path, video: Path, mega: Lo
 
 BAD = {
     "a missing file": (["nope.mp4"], 2, "no file nope.mp4"),
-    "a folder": (["."], 2, "is a folder"),
+    "an empty folder": (["empty"], 2, "no file in the folder"),
     "a text file": (["notes.txt"], 1, "notes.txt"),
     "an empty file": (["empty.mp4"], 1, "empty.mp4"),
     "a link that no plugin takes": (
@@ -151,6 +151,7 @@ def test_bad_input_is_one_sentence_and_costs_nothing(
 ) -> None:
     (folder / "notes.txt").write_text("only words\n")
     (folder / "empty.mp4").touch()
+    (folder / "empty").mkdir()
     ended = similubot(folder, "convert", *arguments)
     assert ended.returncode == status, ended.stderr
     assert ended.stdout == ""
@@ -161,7 +162,7 @@ def test_bad_input_is_one_sentence_and_costs_nothing(
     assert "s3cret" not in ended.stderr
     assert all("Audio Conversion" in line for line in progress), ended.stderr
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["clip.mp4", "empty.mp4", "notes.txt"]
+    assert names == ["clip.mp4", "empty", "empty.mp4", "notes.txt"]
     assert (folder / "notes.txt").read_text() == "only words\n"
 
 

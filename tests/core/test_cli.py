@@ -235,7 +235,7 @@ def test_settings_come_from_the_file_the_folder_and_the_environment(here: Place)
 
 BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "a missing file": (["convert", "gone.mp4"], 2, "There is no file gone.mp4."),
-    "a folder": (["convert", "folder"], 2, "folder is a folder; name a file or a link."),
+    "a folder": (["convert", "folder"], 2, "There is no file in the folder folder."),
     "no text": (["convert", "clip.bin", "--sink", "json=stderr"], 1, "clip.bin is no text."),
     "a link that nobody takes": (
         ["convert", f"https://host.example/x#{KEY}"], 2,
@@ -288,11 +288,11 @@ BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     ),
     "an unknown option": (
         ["convert", "clip.txt", "--bitrat", "5"], 2,
-        "Unrecognized arguments: --bitrat 5; similubot convert --help says more.",
+        "Unrecognized arguments: --bitrat 5; did you mean '--bitrate'? similubot convert ",
     ),
     "an unknown command": (
         ["conevrt"], 2,
-        "There is no command 'conevrt'; did you mean 'convert'? Installed: bug, convert, doctor, ",
+        "There is no command 'conevrt'; did you mean 'convert'? Installed: bug, completion, ",
     ),
     "an option without its value": (
         ["convert", "clip.txt", "--config"], 2,

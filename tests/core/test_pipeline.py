@@ -239,7 +239,9 @@ def test_outputs_that_cannot_be(here: Path) -> None:
     assert refused("clip.txt") == f"clip.up {exists}"
     assert refused("clip.txt", output=".") == f"clip.up {exists}"
     assert refused("clip.txt", output="sub") == f"sub/clip.up {exists}"
-    assert refused("clip.txt", output="clip.txt") == f"clip.txt {exists}"
+    assert refused("clip.txt", output="clip.txt") == (
+        "clip.txt is the source itself; name another file with --output."
+    )
     assert refused("clip.txt", output="dangling") == f"dangling {exists}"
     assert refused("clip.txt", output="gone/x") == "There is no folder gone; make it first."
     assert refused("clip.txt", output="clip.txt/x") == "There is no folder clip.txt; make it first."
