@@ -210,6 +210,7 @@ class Feed:
             return self._round.popleft()
         if self._closing:
             self._live.clear()
+            self._settled.notify_all()  # nothing more will be written: who closes it need not wait
         return None
 
     def due(self) -> float | None:

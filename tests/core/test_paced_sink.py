@@ -53,6 +53,17 @@ def test_a_sink_that_was_shown_nothing_needs_no_thread(nothing_left: None) -> No
     sink.close()
 
 
+def test_closing_a_sink_that_has_shown_everything_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 3600)
+    sink = PacedSink(lambda info: None, interval=3600)
+    sink.show(state(100, "completed"))
+    until_shown = sink.feed.wait(LIMIT)
+    assert until_shown
+    sink.close()
+
+
 def test_what_comes_after_close_is_not_shown() -> None:
     written: list[ProgressInfo] = []
     sink = PacedSink(written.append, 0)
