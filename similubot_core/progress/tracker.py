@@ -235,17 +235,20 @@ class ProgressTracker(ABC):
 
         Threads that share a tracker may all advance it; none is lost.
         """
+        with self.__lock:
+            if self.__fast_path:
+                self.__pending_size = self.__done() + amount
+                return
         self.start()
         with self.__lock:
-            done = self.__pending_size
-            if done is self.__applied_size:
-                done = self.__info.current_size
-            done = (done or 0) + amount
-            if self.__fast_path:
-                self.__pending_size = done
-                return
-            changed = self.__store(None, done, {})
+            changed = self.__store(None, self.__done() + amount, {})
         self.__announce(changed=changed)
+
+    def __done(self) -> int:
+        """The units that are done, also those that are only stored; called under the lock."""
+        pending = self.__pending_size
+        done = self.__info.current_size if pending is self.__applied_size else pending
+        return done or 0
 
     def complete(self, message: str = "") -> None:
         """End well: 100 %. Call it only once the result was checked. Parts that have not ended are
