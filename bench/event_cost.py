@@ -256,7 +256,8 @@ def measure(arguments: argparse.Namespace) -> Report:
         "Nanoseconds on the thread that does the work, wall time. Ours is "
         "`tracker.update(current_size=n)` with real sinks (by turns JSON, lines, a terminal's "
         "bars) attached as a job attaches them, and with plain callbacks. tqdm is `update(1)`, "
-        "rich `update(task, advance=1)`, alive-progress `bar()`, fsspec `relative_update(1)`, all with a total and their default settings. All draw on the "
+        "rich `update(task, advance=1)`, alive-progress `bar()`, fsspec `relative_update(1)`, "
+        "all with a total and their default settings. All draw on the "
         f"null device, taken for a terminal. {rounds} interleaved rounds, a fresh process for each "
         "case and round, the empty loop subtracted; the median of the rounds.",
         (
