@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 CORE = "similubot_core"
 FILES = "single modules"
 """The room of the core's modules that lie in no package."""
-CORE_ROOMS = ["cli", "plugins", "jobs", "process", FILES, "progress"]
+CORE_ROOMS = ["cli", "plugins", "live", "jobs", "process", FILES, "progress"]
 """From the top down; tests/core/test_imports.py holds the modules to that order."""
 
 WIDTH, LINE, PADDING, GAP_X, GAP_Y, CHARACTER = 1180, 17, 12, 22, 46, 7.2
