@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import similubot_yt_dlp
-from similubot_yt_dlp.tracker import YtDlpProgressTracker
+import similubot_yt_dlp_tracker
+from similubot_yt_dlp_tracker.tracker import YtDlpProgressTracker
 
 from similubot_core import TrackerSpec
 from similubot_core.plugins.specs import Plugins
@@ -92,6 +92,6 @@ def test_it_keeps_the_rules(name: str, assert_tracker_keeps_the_rules: Callable[
 
 
 def test_similubot_finds_it_by_the_programs_name(load_only: Callable[..., Plugins]) -> None:
-    spec = load_only(similubot_yt_dlp).get(TrackerSpec, "yt-dlp")
+    spec = load_only(similubot_yt_dlp_tracker).get(TrackerSpec, "yt-dlp")
     assert "yt-dlp" in spec.programs
     assert isinstance(spec.factory(), YtDlpProgressTracker)

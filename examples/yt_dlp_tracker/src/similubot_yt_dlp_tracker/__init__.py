@@ -6,7 +6,7 @@ similubot_interface = 1
 
 
 def _tracker() -> ProgressTracker:
-    from similubot_yt_dlp.tracker import YtDlpProgressTracker
+    from similubot_yt_dlp_tracker.tracker import YtDlpProgressTracker
 
     return YtDlpProgressTracker()
 
