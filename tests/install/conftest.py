@@ -40,6 +40,10 @@ def authors_environment(new_environment: Callable[[], Environment]) -> Environme
     """What a plugin's author has: the core, the testkit, pytest; and the examples' wheels."""
     environment = new_environment()
     environment.install(
-        "similubot-core", "similubot-testkit", "pytest", "similubot-yt-dlp-tracker", "similubot-slack"
+        "similubot-core",
+        "similubot-testkit",
+        "pytest",
+        "similubot-yt-dlp-tracker",
+        "similubot-slack",
     )
     return environment

@@ -53,7 +53,13 @@ def allowed_plugins(plugins: Plugins, bot_settings: BotSettings) -> Plugins:
         UsageError: The settings name one that is not installed.
     """
     if bot_settings.downloaders is None:
-        return plugins
+        # One that takes any link at all, as yt-dlp, is used only where the operator lists it.
+        usual = tuple(
+            spec
+            for spec in plugins.specs
+            if not isinstance(spec, DownloaderSpec) or spec.fallback < 2
+        )
+        return replace(plugins, specs=usual)
     for name in bot_settings.downloaders:
         plugins.get(DownloaderSpec, name)
     kept = tuple(
