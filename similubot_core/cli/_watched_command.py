@@ -31,6 +31,8 @@ FORWARDED = (
 )
 POLL_SECONDS = 0.1
 BLOCK_BYTES = 65_536
+END_SECONDS = 1.0
+_SAW_INTERRUPT = 42
 
 OnBytes = Callable[[int, bytes], bool]
 """Gets the bytes of stream 1 or 2; returns whether it wants more of them."""
@@ -56,7 +58,8 @@ def run_watched(
         on_quiet: Called when a tenth of a second brought no output.
 
     Returns:
-        The exit status, negative for the signal that ended it; and the signals that we passed on.
+        The exit status, negative for the signal that ended it; and the signals that we passed on,
+        or that were typed on the terminal.
 
     Raises:
         UsageError: The program could not be started.
@@ -71,9 +74,9 @@ def run_watched(
         stack.callback(_end, child)
         stack.enter_context(_signals_go_to(child, passed_on))
         if not pty:
-            stack.enter_context(_foreground(child))
+            stack.enter_context(_foreground(child, passed_on))
         try:
-            _read(child, outputs, stdin, on_bytes, on_quiet)
+            _read(child, outputs, stdin, passed_on, on_bytes, on_quiet)
         finally:
             for pipe in (child.stdout, child.stderr):
                 if pipe:
@@ -177,8 +180,9 @@ def _signals_go_to(child: "subprocess.Popen[bytes]", passed_on: set[int]) -> Ite
 
 
 @contextlib.contextmanager
-def _foreground(child: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _foreground(child: "subprocess.Popen[bytes]", typed: set[int]) -> Iterator[None]:
     """Where we are a terminal's foreground job, the command is that now, as a shell would do it."""
+    witness = None
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -187,6 +191,7 @@ def _foreground(child: "subprocess.Popen[bytes]") -> Iterator[None]:
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # we go on writing from the background
     try:
         if os.tcgetpgrp(terminal) == os.getpgrp():
+            witness = _start_witness(child)
             _hand_over(terminal, child.pid)
             # It may have asked for the terminal before it had it, and wait since then.
             _signal(child, signal.SIGCONT)
@@ -194,8 +199,40 @@ def _foreground(child: "subprocess.Popen[bytes]") -> Iterator[None]:
     finally:
         if os.tcgetpgrp(terminal) == child.pid:
             _hand_over(terminal, os.getpgrp())
+        if witness is not None and _saw_interrupt(witness):
+            typed.add(signal.SIGINT)
         signal.signal(signal.SIGTTOU, before)
         os.close(terminal)
+
+
+def _start_witness(child: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes] | None":
+    """Start a process in the command's group that tells us whether Ctrl-C was typed.
+
+    The terminal sends SIGINT to that group alone, and many tools end with a status of their own.
+    """
+    with contextlib.suppress(OSError):  # the command has ended already
+        return subprocess.Popen(
+            ["/bin/sh", "-c", f"trap 'exit {_SAW_INTERRUPT}' INT; read -r line"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=child.pid,
+        )
+    return None
+
+
+def _saw_interrupt(witness: "subprocess.Popen[bytes]") -> bool:
+    """End the witness; whether it saw SIGINT."""
+    if witness.stdin:
+        witness.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(witness.pid, signal.SIGCONT)  # where Ctrl-Z has stopped it
+    try:
+        return witness.wait(END_SECONDS) == _SAW_INTERRUPT
+    except subprocess.TimeoutExpired:
+        witness.kill()
+        witness.wait()
+        return False
 
 
 def _hand_over(terminal: int, group: int) -> None:
@@ -207,6 +244,7 @@ def _read(
     child: "subprocess.Popen[bytes]",
     outputs: dict[int, int],
     keys_to: int | None,
+    typed: set[int],
     on_bytes: OnBytes,
     on_quiet: Callable[[], object],
 ) -> None:
@@ -228,13 +266,25 @@ def _read(
             for key, _ in ready:
                 data = _read_some(key.fd)
                 if key.data == 0 and keys_to is not None:
+                    if _interrupts(keys_to, data):
+                        typed.add(signal.SIGINT)
                     _send_keys(keys_to, data, selector, key.fd)
                 elif not data or not on_bytes(key.data, data):
                     selector.unregister(key.fd)
                     open_outputs.discard(key.fd)
-                    _hang_up(child, key.fd)
+                    if data:
+                        _hang_up(child, key.fd)
             if ended and not any(key.data for key, _ in ready):
                 return
+
+
+def _interrupts(terminal: int, keys: bytes) -> bool:
+    """Whether these keys hold the one that interrupts, and the command's terminal heeds it."""
+    try:
+        modes = termios.tcgetattr(terminal)
+    except termios.error:  # it is closed
+        return False
+    return bool(modes[3] & termios.ISIG) and modes[6][termios.VINTR] in keys
 
 
 def _send_keys(terminal: int, data: bytes, selector: selectors.BaseSelector, keyboard: int) -> None:
@@ -253,7 +303,10 @@ def _read_some(fileno: int) -> bytes:
 
 
 def _hang_up(child: "subprocess.Popen[bytes]", fileno: int) -> None:
-    """Tell a command that goes on writing that nobody reads it: SIGPIPE, on a terminal SIGHUP."""
+    """Tell a command that goes on writing that nobody reads it: SIGPIPE, on a terminal SIGHUP.
+
+    A command that has closed its own end is not told: it may have work left.
+    """
     if child.stdout is None:
         _signal(child, signal.SIGHUP)
     for pipe in (child.stdout, child.stderr):

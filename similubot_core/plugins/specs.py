@@ -79,12 +79,15 @@ class TrackerSpec:
         summary: One line for people.
         factory: Makes a tracker for one operation.
         programs: The names of the programs whose output it reads, such as "ffmpeg".
+        for_command: Makes a tracker for one run of a program: gets the command's words, the program
+            first, for what they say of the length (``-t`` of ffmpeg). None takes `factory`.
     """
 
     name: str
     summary: str
     factory: Callable[[], ProgressTracker]
     programs: tuple[str, ...] = ()
+    for_command: Callable[[Sequence[str]], ProgressTracker] | None = None
 
 
 @dataclass(frozen=True, slots=True)

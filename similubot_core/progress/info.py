@@ -74,7 +74,13 @@ class ProgressInfo:
         NaN or infinite as None.
         """
         values: dict[str, object] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {**values, "status": self.status.value, "details": _for_json(self.details)}
+        timestamp = values.pop("timestamp")  # the last one, whatever fields come to be
+        return {
+            **values,
+            "status": self.status.value,
+            "details": _for_json(self.details),
+            "timestamp": timestamp,
+        }
 
 
 _numbers = itertools.count(1)

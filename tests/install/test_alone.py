@@ -15,6 +15,7 @@ LISTED = {
     "discord_sink": {"discord_sink"},
     "terminal_sink": {"terminal_sink"},
     "testkit": set(),
+    "tools": {"tools"},
     "loopback": {"loopback"},
     "bot": {"bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
 }

@@ -265,29 +265,29 @@ def context(*specs: TrackerSpec) -> CommandContext:
 
 
 def test_the_tracker_is_chosen_by_the_programs_name() -> None:
-    tracker = choose_tracker(context(spec("a", "toola"), spec("b", "toolb")), None, "toolb")
+    tracker = choose_tracker(context(spec("a", "toola"), spec("b", "toolb")), None, ["toolb"])
     assert tracker.operation == "b"
 
 
 def test_a_tracker_that_is_named_wins_over_the_programs_name() -> None:
-    tracker = choose_tracker(context(spec("a", "toola"), spec("b", "toolb")), "a", "toolb")
+    tracker = choose_tracker(context(spec("a", "toola"), spec("b", "toolb")), "a", ["toolb"])
     assert tracker.operation == "a"
 
 
 def test_a_program_that_nobody_knows_gets_the_generic_tracker_under_its_name() -> None:
-    tracker = choose_tracker(context(spec("a", "toola")), None, "wget")
+    tracker = choose_tracker(context(spec("a", "toola")), None, ["wget"])
     assert isinstance(tracker, PercentTracker)
     assert tracker.operation == "wget"
 
 
 def test_two_trackers_for_one_program_are_both_named_and_neither_wins() -> None:
     with pytest.raises(UsageError, match="Several trackers read tool: a and b; choose"):
-        choose_tracker(context(spec("a", "tool"), spec("b", "tool")), None, "tool")
+        choose_tracker(context(spec("a", "tool"), spec("b", "tool")), None, ["tool"])
 
 
 def test_a_tracker_that_is_not_there_is_an_error_that_lists_those_that_are() -> None:
     with pytest.raises(UsageError, match="Installed: a, percent"):
-        choose_tracker(context(spec("a", "tool")), "c", "tool")
+        choose_tracker(context(spec("a", "tool")), "c", ["tool"])
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

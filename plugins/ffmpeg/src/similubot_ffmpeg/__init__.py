@@ -34,10 +34,10 @@ __getattr__ = lazy_names(
 )
 
 
-def _tracker() -> "FFmpegProgressTracker":
+def _tracker(command: Sequence[str] = ()) -> "FFmpegProgressTracker":
     from similubot_ffmpeg.tracker import FFmpegProgressTracker
 
-    return FFmpegProgressTracker()
+    return FFmpegProgressTracker(command=command)
 
 
 def _converter(settings: Settings) -> Converter:
@@ -57,7 +57,8 @@ def _check(settings: Settings) -> Sequence[Check]:
 @hookimpl
 def similubot_trackers() -> list[TrackerSpec]:
     """The tracker of FFmpeg's output."""
-    return [TrackerSpec("ffmpeg", "what FFmpeg 4 to 9 prints", _tracker, ("ffmpeg",))]
+    summary = "what FFmpeg 4 to 9 prints"
+    return [TrackerSpec("ffmpeg", summary, _tracker, ("ffmpeg",), for_command=_tracker)]
 
 
 @hookimpl

@@ -1,8 +1,10 @@
 """FFmpegProgressTracker: FFmpeg's output, of versions 4 to 9, as progress."""
 
 import threading
+from collections.abc import Sequence
 
 from similubot_core import ProgressTracker
+from similubot_ffmpeg.cut import read_cut
 from similubot_ffmpeg.output import OutputReader, Reading
 
 
@@ -18,13 +20,15 @@ class FFmpegProgressTracker(ProgressTracker):
 
     Args:
         total_duration: Seconds that the output will have. None takes the longest input's duration
-            from FFmpeg's own output; that is right where the run is not told to cut (``-t``).
+            from FFmpeg's own output, less what `command` cuts off.
+        command: FFmpeg's own words, the program first, for ``-ss``, ``-t`` and ``-to``.
     """
 
-    def __init__(self, total_duration: float | None = None) -> None:
+    def __init__(self, total_duration: float | None = None, command: Sequence[str] = ()) -> None:
         super().__init__("Audio Conversion")
         self._reader_lock = threading.Lock()
         self._reader = OutputReader()
+        self._cut = read_cut(command)
         self._total: float | None = None
         self.set_total_duration(total_duration)
 
@@ -41,7 +45,7 @@ class FFmpegProgressTracker(ProgressTracker):
         for line in text.replace("\r", "\n").split("\n"):
             with self._reader_lock:
                 reading = self._reader.read(line)
-                duration = self._total or self._reader.duration
+                duration = self._total or self._cut.length(self._reader.duration)
             if reading is not None:
                 self.show(reading, duration)
                 said = True

@@ -1,0 +1,441 @@
+"""What each tool's lines mean: one small reader for each.
+
+A reader is made for one run by the command's words, and then takes one line after another, without
+line ends and escape sequences.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one line says. None is unknown.
+
+    Attributes:
+        percentage: Of the whole run, 0 to 100; only where the line can know that.
+        done: Bytes done.
+        speed: Bytes per second.
+        eta: Seconds to the end of the run.
+        phase: The phase or item that runs, for people.
+        phase_percentage: How far that phase or item is, 0 to 100.
+        message: A sentence for people where no phase is named.
+        steps: Whether the percentage counts steps, of which more may turn up.
+    """
+
+    percentage: float | None = None
+    done: int | None = None
+    speed: float | None = None
+    eta: float | None = None
+    phase: str = ""
+    phase_percentage: float | None = None
+    message: str = ""
+    steps: bool = False
+
+
+Reader = Callable[[str], Reading | None]
+
+_NUMBER = r"\d{1,15}(?:[.,]\d{1,3})?"
+
+
+def size(number: str, unit: str, step: int = 1024) -> int:
+    """Bytes of "3.2" and "MiB", "M", "kB"; steps of `step` unless the unit says "i"."""
+    prefix = unit[:1].upper()
+    power = "KMGTP".find(prefix) + 1 if prefix else 0
+    base = 1024 if "i" in unit else step
+    return int(float(number.replace(",", ".")) * float(base) ** power)
+
+
+_GIT = re.compile(
+    r"(?:remote: )?([A-Z][A-Za-z' -]{2,40}):\s{1,4}(\d{1,3})% \((\d{1,12})/(\d{1,12})\)"
+    rf"(?:, ({_NUMBER}) ([KMGT]?i?B|bytes) \| ({_NUMBER}) ([KMGT]?i?B|bytes)/s)?(?:, done\.)?"
+)
+
+
+def git(command: Sequence[str]) -> Reader:
+    """Git's phases; how long each takes differs from one repository to the next."""
+
+    def read(line: str) -> Reading | None:
+        match = _GIT.fullmatch(line)
+        if match is None:
+            return None
+        moved = match[5] is not None
+        return Reading(
+            done=size(match[5], match[6].replace("bytes", "")) if moved else None,
+            speed=size(match[7], match[8].replace("bytes", "")) if moved else None,
+            phase=match[1],
+            phase_percentage=100.0 * int(match[3]) / max(1, int(match[4])),
+        )
+
+    return read
+
+
+_RSYNC = re.compile(
+    r"\s*([\d,.]{1,24})([KMGTP]?)\s+(\d{1,3})%\s+([\d.,]{1,12})([kKMGT]?)B/s\s+"
+    r"(\d{1,6}):(\d\d):(\d\d)(?:\s+\((?:xfr|xfer)#\d+, (ir|to)-che?c?k=(\d+)/(\d+)\))?"
+)
+
+
+def rsync(command: Sequence[str]) -> Reader:
+    """Rsync's rows.
+
+    With ``--info=progress2`` they count the whole once the list of files is complete (``to-chk``);
+    until then rsync counts what it has found so far (``ir-chk``). ``--progress`` counts each file.
+    """
+    overall = any("progress2" in word for word in command)
+    complete = "--no-inc-recursive" in command or "--no-i-r" in command
+
+    def read(line: str) -> Reading | None:
+        nonlocal complete
+        match = _RSYNC.fullmatch(line)
+        if match is None:
+            return None
+        if match[9] is not None:
+            complete = match[9] == "to"
+        speed = _rough(match[4], match[5])
+        if not overall:
+            left = f", {match[10]} of {match[11]} files to check" if match[9] == "to" else ""
+            return Reading(
+                speed=speed,
+                phase=f"current file{left}",
+                phase_percentage=float(match[3]),
+            )
+        done = int(_rough(match[1], match[2], grouped=not match[2]) or 0)
+        if not complete:
+            return Reading(done=done, speed=speed, message="still listing files")
+        return Reading(percentage=float(match[3]), done=done, speed=speed)
+
+    return read
+
+
+def _rough(number: str, prefix: str, *, grouped: bool = False) -> float | None:
+    """A number that may have separators; None for none or 0."""
+    text = re.sub(r"[.,]", "", number) if grouped else number.replace(",", ".")
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value * 1024.0 ** (" KMGTP".index(prefix.upper()) if prefix else 0) or None
+
+
+_CURL_COUNT = r"\d{1,12}(?:\.\d{1,2})?"
+_CURL_TIME = (
+    r"(?:--:--:--|\d{1,4}:\d\d:\d\d|\d{1,6}d\s+\d\dh|\d{1,6}d|\d\dm \d\ds|\d\d:\d\d|\d\dh \d\dm)"
+)
+_CURL = re.compile(
+    rf"\s*(\d{{1,3}})\s+({_CURL_COUNT})([kMGTP]?)\s+(\d{{1,3}})\s+({_CURL_COUNT})([kMGTP]?)"
+    rf"\s+(\d{{1,3}})\s+({_CURL_COUNT})([kMGTP]?)\s+{_CURL_COUNT}[kMGTP]?\s+{_CURL_COUNT}[kMGTP]?"
+    rf"\s+({_CURL_TIME})\s+{_CURL_TIME}\s+{_CURL_TIME}\s+({_CURL_COUNT})([kMGTP]?)"
+)
+_CURL_BAR = re.compile(r"\s*#{0,400}\s*(\d{1,3}\.\d)%")
+_CURL_BESIDE_URLS = re.compile(r"-[a-zA-Z]*Z[a-zA-Z]*|--parallel")
+
+
+def curl(command: Sequence[str]) -> Reader:
+    """Curl's meter and its ``--progress-bar``.
+
+    A row at 100 % says nothing: curl prints 100 where the length is unknown, and after each
+    response on the way to the last one.
+    """
+    several = sum("://" in word for word in command) > 1 or any(
+        _CURL_BESIDE_URLS.fullmatch(word) or ("://" in word and re.search(r"[{\[]", word))
+        for word in command
+    )
+
+    def read(line: str) -> Reading | None:
+        match = _CURL.fullmatch(line)
+        if match is not None:
+            percentage = float(match[1])
+            received = size(match[5], match[6])
+            sent = size(match[8], match[9])
+            total = size(match[2], match[3])
+            speed = float(size(match[11], match[12])) or None
+            known = 0 < percentage < 100 and total > received + sent
+            if known and not several:
+                return Reading(percentage=percentage, done=received + sent, speed=speed)
+            if known:
+                return Reading(speed=speed, phase="current file", phase_percentage=percentage)
+            return Reading(done=received + sent or None, speed=speed) if speed else None
+        match = _CURL_BAR.fullmatch(line)
+        if match is None or not 0 < float(match[1]) < 100:
+            return None
+        if several:
+            return Reading(phase="current file", phase_percentage=float(match[1]))
+        return Reading(percentage=float(match[1]))
+
+    return read
+
+
+_WGET_BAR = re.compile(
+    rf".{{1,60}}?\s(\d{{1,3}})%\[[=>+ ]*\]\s+({_NUMBER})([KMGT]?)\s+"
+    rf"(?:({_NUMBER})([KMGT]?)B/s|--\.-[KMGT]?B/s)?.*"
+)
+_WGET_DOTS = re.compile(
+    rf"\s*\d+[KMG]?(?: [.,]{{1,10}})+\s+(\d{{1,3}})%\s+({_NUMBER})([KMGT]?)[= ].*"
+)
+_WGET_MANY = re.compile(
+    r"-(?:r|m|p|i|[a-zA-Z]*[rmpi])|--(?:recursive|mirror|page-requisites|input-file.*)"
+)
+
+
+def wget(command: Sequence[str]) -> Reader:
+    """Wget's bar and dots."""
+    several = sum("://" in word for word in command) > 1 or any(
+        _WGET_MANY.fullmatch(word) for word in command[1:]
+    )
+
+    def read(line: str) -> Reading | None:
+        match = _WGET_BAR.fullmatch(line)
+        done: int | None = None
+        if match is not None:
+            done = size(match[2], match[3])
+            speed = float(size(match[4], match[5])) if match[4] else None
+        else:
+            match = _WGET_DOTS.fullmatch(line)
+            if match is None:
+                return None
+            speed = float(size(match[2], match[3]))
+        percentage = float(match[1])
+        if several:
+            return Reading(speed=speed, phase="current file", phase_percentage=percentage)
+        return Reading(percentage=percentage, done=done, speed=speed)
+
+    return read
+
+
+_APT = re.compile(r"([A-Z][A-Za-z ]{4,40})\.\.\. ?(\d{1,3})%")
+_APT_FETCH = re.compile(r"(\d{1,3})% \[.*")
+_APT_DATABASE = re.compile(r"\(Reading database \.\.\. (\d{1,3})%")
+_APT_INSTALL = re.compile(r"Progress: \[\s*(\d{1,3})%\].*")
+
+
+def apt(command: Sequence[str]) -> Reader:
+    """Apt's phases."""
+    patterns = (
+        (_APT_FETCH, "Fetching"),
+        (_APT_DATABASE, "Reading database"),
+        (_APT_INSTALL, "Installing"),
+    )
+
+    def read(line: str) -> Reading | None:
+        match = _APT.fullmatch(line)
+        if match is not None:
+            return Reading(phase=match[1], phase_percentage=float(match[2]))
+        for pattern, phase in patterns:
+            match = pattern.fullmatch(line)
+            if match is not None:
+                return Reading(phase=phase, phase_percentage=float(match[1]))
+        return None
+
+    return read
+
+
+_LAYER = re.compile(
+    r"([0-9a-f]{12}): (Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete"
+    r"|Extracting|Pull complete|Already exists)(?:\s.*)?"
+)
+_BUILD_STEP = re.compile(r"#\d{1,6} \[(?:[^\]]{1,60} )?(\d{1,4})/(\d{1,4})\] .*")
+_MOST_LAYERS = 4096
+
+
+def docker(command: Sequence[str]) -> Reader:
+    """The layers of ``docker pull`` that are done, and the steps of a plain build."""
+    layers: dict[str, bool] = {}
+
+    def read(line: str) -> Reading | None:
+        match = _LAYER.fullmatch(line)
+        if match is not None:
+            if match[1] in layers or len(layers) < _MOST_LAYERS:
+                layers[match[1]] = match[2] in ("Pull complete", "Already exists")
+            return Reading(message=f"{sum(layers.values())} of {len(layers)} layers done")
+        match = _BUILD_STEP.fullmatch(line)
+        return Reading(message=f"step {match[1]} of {match[2]}") if match else None
+
+    return read
+
+
+_STEPS = re.compile(r"\[(\d{1,9})/(\d{1,9})\] .*")
+_CMAKE = re.compile(r"\[\s{0,2}(\d{1,3})%\] .*")
+_CARGO = re.compile(r"\s*Building \[[=> ]*\] (\d{1,9})/(\d{1,9})(?::.*)?")
+
+
+def _steps(pattern: re.Pattern[str], unit: str) -> Callable[[Sequence[str]], Reader]:
+    def make(command: Sequence[str]) -> Reader:
+        def read(line: str) -> Reading | None:
+            match = pattern.fullmatch(line)
+            if match is None or not 0 <= int(match[1]) <= int(match[2]):
+                return None
+            done, total = int(match[1]), int(match[2])
+            return Reading(
+                percentage=100.0 * done / total if total else None,
+                message=f"{unit} {done} of {total}",
+                steps=True,
+            )
+
+        return read
+
+    return make
+
+
+def cmake(command: Sequence[str]) -> Reader:
+    """The percentages of make's and ninja's builds that CMake writes."""
+    ninja = _steps(_STEPS, "step")(command)
+
+    def read(line: str) -> Reading | None:
+        match = _CMAKE.fullmatch(line)
+        if match is None:
+            return ninja(line)
+        return Reading(percentage=float(match[1]), steps=True) if int(match[1]) <= 100 else None
+
+    return read
+
+
+_DD = re.compile(rf"(\d{{1,18}}) bytes (?:\(.*\) )?copied, ({_NUMBER})(?:e[-+]\d+)? s, .*")
+
+
+def dd(command: Sequence[str]) -> Reader:
+    """Dd's bytes; the speed is measured."""
+
+    def read(line: str) -> Reading | None:
+        match = _DD.fullmatch(line)
+        if match is None:
+            return None
+        seconds = float(match[2].replace(",", "."))
+        return Reading(done=int(match[1]), speed=int(match[1]) / seconds if seconds else None)
+
+    return read
+
+
+_ARIA2 = re.compile(
+    rf"\[#([0-9a-f]{{6}}) ({_NUMBER})([KMGT]?i?B)/({_NUMBER})([KMGT]?i?B)(?:\((\d{{1,3}})%\))?"
+    rf"[^\]]*?(?:DL:({_NUMBER})([KMGT]?i?B))?(?: UL:[^ \]]*)?(?: ETA:[^ \]]*)?\]"
+)
+
+
+def aria2c(command: Sequence[str]) -> Reader:
+    """aria2c's read-outs."""
+    ids: set[str] = set()
+
+    def read(line: str) -> Reading | None:
+        match = _ARIA2.match(line)
+        if match is None:
+            return None
+        if len(ids) < 2:
+            ids.add(match[1])
+        speed = float(size(match[7], match[8])) if match[7] else None
+        percentage = float(match[6]) if match[6] else None
+        if len(ids) > 1:
+            return Reading(speed=speed, phase=f"download {match[1]}", phase_percentage=percentage)
+        return Reading(percentage=percentage, done=size(match[2], match[3]), speed=speed)
+
+    return read
+
+
+_ZSTD = re.compile(
+    rf".*?Read\s?:\s{{0,8}}({_NUMBER}) ?([KMGT]?i?B?) ?/\s{{0,8}}({_NUMBER}) ?([KMGT]?i?B?)\s.*"
+)
+
+
+def zstd(command: Sequence[str]) -> Reader:
+    """Zstd's input read; the percentage behind the arrow is the ratio."""
+
+    def read(line: str) -> Reading | None:
+        match = _ZSTD.fullmatch(line + " ")
+        if match is None:
+            return None
+        total = size(match[3], match[4])
+        done = size(match[1], match[2] or match[4])
+        if not total > 0 or done > total:
+            return Reading(done=done)
+        return Reading(percentage=100.0 * done / total, done=done)
+
+    return read
+
+
+_XZ = re.compile(
+    r"\s*(\d{1,3}\.\d) %\s+[\d.,]+ [KMGT]?i?B / ([\d.,]+) ([KMGT]?i?B) = [\d.>]+"
+    rf"(?:\s+({_NUMBER}) ([KMGT]?i?B)/s)?.*"
+)
+
+
+def xz(command: Sequence[str]) -> Reader:
+    """Xz -v's share of the input."""
+
+    def read(line: str) -> Reading | None:
+        match = _XZ.fullmatch(line)
+        if match is None:
+            return None
+        speed = float(size(match[4], match[5])) if match[4] else None
+        return Reading(percentage=float(match[1]), speed=speed)
+
+    return read
+
+
+_PV = re.compile(
+    rf"(?:.{{1,40}}: )?\s*({_NUMBER}) ?([KMGT]?i?B) .*?\[\s*({_NUMBER}) ?([KMGT]?i?B)/s\]"
+    r"(?: \[[=>#<*. -]*\]\s*(?:(\d{1,3})%)?.*)?"
+)
+_PV_NUMBER = re.compile(r"\d{1,3}")
+
+
+def pv(command: Sequence[str]) -> Reader:
+    """Pv's row, and the plain numbers of ``pv -n``."""
+    numeric = any(re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*|--numeric", word) for word in command[1:])
+    as_bytes = any(re.fullmatch(r"-[a-zA-Z]*[bl][a-zA-Z]*|--bytes", word) for word in command[1:])
+
+    def read(line: str) -> Reading | None:
+        if numeric and line.isascii() and line.isdigit() and len(line) < 19:
+            if as_bytes:
+                return Reading(done=int(line))
+            return Reading(percentage=float(line)) if int(line) <= 100 else None
+        match = _PV.fullmatch(line)
+        if match is None:
+            return None
+        return Reading(
+            percentage=float(match[5]) if match[5] else None,
+            done=size(match[1], match[2]),
+            speed=float(size(match[3], match[4])),
+        )
+
+    return read
+
+
+_PIP = re.compile(rf".*?({_NUMBER})/({_NUMBER}) ([kMGT]?B)\s+({_NUMBER}) ([kMGT]?B)/s.*")
+
+
+def pip(command: Sequence[str]) -> Reader:
+    """Pip's files one by one; how many will come nobody knows."""
+
+    def read(line: str) -> Reading | None:
+        match = _PIP.fullmatch(line)
+        if match is None or not float(match[2].replace(",", ".")):
+            return None
+        share = float(match[1].replace(",", ".")) / float(match[2].replace(",", "."))
+        return Reading(
+            speed=float(size(match[4], match[5], 1000)),
+            phase="current file",
+            phase_percentage=100.0 * min(share, 1.0),
+        )
+
+    return read
+
+
+READERS: dict[str, Callable[[Sequence[str]], Reader]] = {
+    "git": git,
+    "rsync": rsync,
+    "curl": curl,
+    "wget": wget,
+    "apt": apt,
+    "docker": docker,
+    "ninja": _steps(_STEPS, "step"),
+    "cmake": cmake,
+    "cargo": _steps(_CARGO, "crate"),
+    "dd": dd,
+    "aria2c": aria2c,
+    "zstd": zstd,
+    "xz": xz,
+    "pv": pv,
+    "pip": pip,
+}
+"""The readers by the names of their trackers; each is made from the command's words."""

@@ -1,0 +1,162 @@
+"""The readers of tools, on what the real programs printed.
+
+The samples were recorded from rsync 3.5.0, wget 1.21.3 and curl 7.88.1 on a loopback server.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from similubot_tools import PROGRAMS, ToolTracker
+from similubot_tools.readers import READERS
+
+SAMPLES = Path(__file__).with_name("samples")
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in re.split(r"[\r\n]", text) if line]
+
+
+def read(name: str, text: str, *command: str) -> tuple[list[float], ToolTracker]:
+    """What is shown after each line that said something, and the tracker."""
+    tracker = ToolTracker(name, command)
+    seen = [
+        tracker.get_current_progress().percentage
+        for line in lines(text)
+        if tracker.parse_output(line)
+    ]
+    return seen, tracker
+
+
+def sample(name: str) -> str:
+    return (SAMPLES / name).read_text()
+
+
+def test_every_program_has_a_reader() -> None:
+    assert PROGRAMS.keys() == READERS.keys()
+
+
+def test_rsync_counts_the_whole_once_its_list_is_complete() -> None:
+    seen, tracker = read("rsync", sample("rsync-progress2.txt"), "rsync", "--info=progress2")
+    assert seen == [0, 2, 47, 67, 73, 80, 86, 93, 94, 99.99, 99.99]
+    assert tracker.get_current_progress().message == ""
+
+
+def test_rsync_knows_no_whole_while_it_lists_files() -> None:
+    text = (
+        "        163,840  82%    1.20MB/s    0:00:00  \r"
+        "        196,608  95%    1.20MB/s    0:00:00 (xfr#3, ir-chk=1040/1100)\r"
+        "        200,000  96%    1.20MB/s    0:00:00  \r"
+    )
+    seen, tracker = read("rsync", text, "rsync", "-a", "--info=progress2")
+    assert seen == [0, 0, 0]
+    assert tracker.get_current_progress().current_size == 200_000
+
+
+def test_rsync_progress_counts_each_file() -> None:
+    seen, tracker = read("rsync", sample("rsync-progress.txt"), "rsync", "--progress")
+    assert set(seen) == {0}
+    assert tracker.get_current_progress().details["phase_percentage"] == 100
+
+
+def test_curl_counts_a_transfer_of_known_length() -> None:
+    seen, tracker = read("curl", sample("curl.txt"), "curl", "http://a.test/x")
+    assert max(seen) == 89
+    assert tracker.get_current_progress().speed is not None
+
+
+def test_curls_bar_counts_until_a_response_ends() -> None:
+    seen, _ = read("curl", sample("curl-bar.txt"), "curl", "-#", "http://a.test/x")
+    assert seen == [15.9, 26.0, 40.2, 54.2, 88.6]
+
+
+def test_curl_of_unknown_length_tells_bytes_alone() -> None:
+    row = "100 4882k    0 4882k    0     0  4875k      0 --:--:--  0:00:01 --:--:-- 4874k"
+    seen, tracker = read("curl", row, "curl", "http://a.test/x")
+    assert seen == [0]
+    assert tracker.get_current_progress().current_size == 4882 * 1024
+
+
+def test_curl_of_several_files_knows_no_whole() -> None:
+    seen, _ = read("curl", sample("curl.txt"), "curl", "http://a.test/x", "http://a.test/y")
+    assert set(seen) == {0}
+
+
+@pytest.mark.parametrize("name", ["wget-bar.txt", "wget-dots.txt"])
+def test_wget_counts_one_file(name: str) -> None:
+    seen, _ = read("wget", sample(name), "wget", "http://a.test/x")
+    assert len(seen) > 10
+    assert seen == sorted(seen)
+    assert seen[-1] == 99.99
+
+
+def test_wget_of_many_files_knows_no_whole() -> None:
+    seen, _ = read("wget", sample("wget-bar.txt"), "wget", "-r", "http://a.test/x")
+    assert set(seen) == {0}
+
+
+def test_gits_phases_are_told_as_phases() -> None:
+    text = (
+        "remote: Counting objects: 100% (1502/1502), done.\n"
+        "Receiving objects:  40% (600/1500), 3.10 MiB | 1.25 MiB/s\n"
+    )
+    seen, tracker = read("git", text, "git", "clone", "x")
+    now = tracker.get_current_progress()
+    assert seen == [0, 0]
+    assert now.message == "Receiving objects: 40 %"
+    assert (now.current_size, now.speed) == (int(3.1 * 1024**2), 1.25 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "percentage"),
+    [
+        ("ninja", "[12/48] CXX obj/a.o", 25),
+        ("cmake", "[ 25%] Building C object a.o", 25),
+        ("cargo", "    Building [====>       ] 12/48: serde, libc", 25),
+        ("zstd", "Read :  64.0 MiB /   256 MiB ==> 91.20%", 25),
+        ("aria2c", "[#2089b0 8.0MiB/32MiB(25%) CN:1 DL:1.1MiB ETA:4m51s]", 25),
+        ("pv", "25.0MiB 0:00:02 [12.5MiB/s] [====>      ] 25% ETA 0:00:06", 25),
+        ("xz", "  25.0 %       3.0 MiB / 12.0 MiB = 0.250   5.0 MiB/s   0:02   0:06", 25),
+        ("apt", "Reading package lists... 98%", 0),
+        ("apt", "Progress: [ 32%]", 0),
+        ("docker", "a3be5d4ce401: Downloading [==>   ]  12.5MB/50MB", 0),
+        ("pip", "   ━━━━━━━━━━ 8.1/9.0 MB 11.2 MB/s eta 0:00:01", 0),
+    ],
+)
+def test_a_row_says_what_the_tool_means(name: str, line: str, percentage: float) -> None:
+    seen, _ = read(name, line)
+    assert seen == [pytest.approx(percentage)]
+
+
+def test_numbers_alone_count_where_pv_was_asked_for_them() -> None:
+    assert read("pv", "25\n", "pv", "-n", "x")[0] == [25]
+    assert read("pv", "25\n", "pv", "x")[0] == []
+
+
+def test_dd_tells_bytes_and_speed() -> None:
+    _, tracker = read("dd", "524288000 bytes (524 MB, 500 MiB) copied, 2 s, 262 MB/s")
+    now = tracker.get_current_progress()
+    assert (now.current_size, now.speed, now.percentage) == (524_288_000, 262_144_000, 0)
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@given(text=st.text(alphabet="0123456789%.,[]()|/# kMBis:ReadingDL=>-\x1b\r\n", max_size=200))
+def test_any_text_leaves_a_reader_without_an_exception(name: str, text: str) -> None:
+    tracker = ToolTracker(name, (name,))
+    tracker.parse_output(text)
+    assert not tracker.get_current_progress().status.is_final
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize("piece", [" ", "1", " 1", "(", "[ ", "#", "1%", "1,", "1.", "a", "1 "])
+@pytest.mark.timeout(10)  # a pattern that tries every way to split it would need minutes
+def test_a_long_line_is_read_without_trying_every_way(name: str, piece: str) -> None:
+    ToolTracker(name, (name,)).parse_output(piece * (65_000 // len(piece)) + "x")
+
+
+def test_it_keeps_the_rules(assert_tracker_keeps_the_rules: Callable[..., None]) -> None:
+    assert_tracker_keeps_the_rules(lambda: ToolTracker("wget"), lines(sample("wget-bar.txt")))
