@@ -637,7 +637,7 @@ def test_a_state_as_a_dict_is_what_json_carries() -> None:
     assert values["details"] == {"a": None, "b": None, "c": 1.5}
     assert list(values) == [
         "operation", "status", "percentage", "current_size", "total_size", "speed", "eta",
-        "message", "details", "timestamp", "id", "parent", "unit",
+        "message", "details", "id", "parent", "unit", "timestamp",
     ]  # fmt: skip
     assert json.loads(json.dumps(values, allow_nan=False))["status"] == "in_progress"
 
