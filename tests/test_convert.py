@@ -127,9 +127,9 @@ BAD = {
     "a text file": (["notes.txt"], 1, "notes.txt"),
     "an empty file": (["empty.mp4"], 1, "empty.mp4"),
     "a link that no plugin takes": (
-        ["https://example.org/x?token=s3cret"],
+        ["gopher://example.org/x?token=s3cret"],
         2,
-        "I can't download https://example.org/x…",
+        "I can't download gopher://example.org/x…",
     ),
     "a name that is not UTF-8": (["a\udcffb"], 2, "no file"),
     "a bitrate of 0": (["clip.mp4", "--bitrate", "0"], 2, "bitrate"),

@@ -463,7 +463,9 @@ def test_a_plugin_that_failed_half_way_offers_nothing(place: Place, points: Poin
     place.distribution("half", source)
     plugins = load_plugins(entry_points=points())
     assert plugins.records[1].status == "broken"
-    with pytest.raises(UsageError, match=r"^There is no command 'half'\. Installed: convert,"):
+    with pytest.raises(
+        UsageError, match=r"^There is no command 'half'\. Installed: completion, config, convert,"
+    ):
         plugins.get(CommandSpec, "half")
 
 

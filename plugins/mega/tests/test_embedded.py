@@ -289,11 +289,16 @@ def test_a_busy_api_is_asked_again(
 
 
 def test_a_busy_api_is_told_before_it_is_asked_again(
-    server: LoopbackMega, downloader: MegaDownloader, link: str, tmp_path: Path
+    server: LoopbackMega,
+    downloader: MegaDownloader,
+    link: str,
+    tmp_path: Path,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     server.fail_api(-18, times=1)
     events: list[ProgressInfo] = []
-    downloader.run(link, StageContext(tmp_path, callbacks=(events.append,)))
+    on_each_update(events.append)
+    downloader.run(link, StageContext(tmp_path))
     told = "MEGA says that this file is temporarily unavailable; trying again…"
     assert told in [event.message for event in events]
 

@@ -93,8 +93,11 @@ def test_a_download_shows_what_mega_get_prints_and_brings_the_file(
     tmp_path: Path,
     content_file: Path,
     sample: str,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     install_mega_get(good(samples / f"{sample}.stderr.bin", content_file))
+    states: list[ProgressInfo] = []
+    on_each_update(states.append)
     file, events = run(megacmd, link, tmp_path / "job")
     assert file == tmp_path / "job" / "_clip_.mp4"
     assert file.read_bytes() == CONTENT
@@ -104,7 +107,7 @@ def test_a_download_shows_what_mega_get_prints_and_brings_the_file(
     assert (events[-1].current_size, events[-1].total_size) == (len(CONTENT), len(CONTENT))
     percentages = [event.percentage for event in events]
     assert percentages == sorted(percentages)
-    printed = {event.details.get("printed") for event in events}
+    printed = {state.details.get("printed") for state in states}
     assert sample == "download-0B" or len(printed) >= 7
 
 
@@ -358,13 +361,20 @@ def test_auto_takes_the_embedded_backend_for_folders(
     ],
 )
 def test_where_megacmd_fails_in_its_own_way_the_embedded_backend_takes_over(
-    install_mega_get: Install, auto: MegaDownloader, link: str, tmp_path: Path, body: str
+    install_mega_get: Install,
+    auto: MegaDownloader,
+    link: str,
+    tmp_path: Path,
+    body: str,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     install_mega_get(body)
+    messages: list[str] = []
+    on_each_update(lambda info: messages.append(info.message))
     file, events = run(auto, link, tmp_path / "job")
     assert file.read_bytes() == CONTENT
     assert list(file.parent.iterdir()) == [file]
-    assert any("MEGAcmd failed" in event.message for event in events)
+    assert any("MEGAcmd failed" in message for message in messages)
     assert [event.status for event in events].count(ProgressStatus.COMPLETED) == 1
     percentages = [event.percentage for event in events]
     assert percentages == sorted(percentages)

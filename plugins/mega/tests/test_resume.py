@@ -88,11 +88,14 @@ def test_a_cancel_is_not_logged_as_a_broken_connection(
 
 
 def test_the_progress_begins_where_it_was(
-    interrupted: tuple[MegaDownloader, Path], link: str
+    interrupted: tuple[MegaDownloader, Path],
+    link: str,
+    on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     downloader, folder = interrupted
     seen: list[ProgressInfo] = []
-    downloader.run(link, StageContext(folder, callbacks=(seen.append,)))
+    on_each_update(seen.append)
+    downloader.run(link, StageContext(folder))
     sizes = [info.current_size for info in seen if info.current_size is not None]
     assert sizes[0] > len(CONTENT) // 2 - 4 * MIB
     assert any("Checking what has come before" in info.message for info in seen)

@@ -37,7 +37,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 NEEDED: tuple[tuple[type[StageSpec], str], ...] = (
     (DownloaderSpec, "mega"),
-    (ConverterSpec, "aac"),
+    (ConverterSpec, "ffmpeg"),
     (UploaderSpec, "catbox"),
 )
 

@@ -15,18 +15,24 @@ from similubot_yt_dlp.settings import YtDlpSettings
 _PROGRESS, _DONE = "similubot-progress ", "similubot-done "
 _AUDIO = "bestaudio/best"
 _REASONS = (
-    (r"private network", "the link leads to an address of a private network"),
-    (r"Unsupported URL", "yt-dlp does not know this site"),
-    (r"HTTP Error 403", "the site refuses it (HTTP 403)"),
-    (r"HTTP Error (404|410)", "there is nothing at this address"),
-    (r"HTTP Error 429", "the site asks to send less often; try again later"),
-    (r"DRM", "it is protected by DRM"),
-    (r"[Ss]ign in|[Ll]og ?in|cookies|[Pp]rivate video", "it needs a login"),
-    (r"available in your (country|location)|geo", "it is not available in this country"),
-    (r"[Uu]navailable|removed|does not exist|deleted", "it is not there any more"),
-    (r"timed out|[Tt]imeout", "the site does not answer"),
-    (r"Requested format is not available", "it has no audio or video that can be downloaded"),
-    (r"resolve|getaddrinfo|Name or service", "there is no such host"),
+    (re.compile(r"private network"), "the link leads to an address of a private network"),
+    (re.compile(r"Unsupported URL"), "yt-dlp does not know this site"),
+    (re.compile(r"HTTP Error 403"), "the site refuses it (HTTP 403)"),
+    (re.compile(r"HTTP Error (404|410)"), "there is nothing at this address"),
+    (re.compile(r"HTTP Error 429"), "the site asks to send less often; try again later"),
+    (re.compile(r"DRM"), "it is protected by DRM"),
+    (re.compile(r"[Ss]ign in|[Ll]og ?in|cookies|[Pp]rivate video"), "it needs a login"),
+    (
+        re.compile(r"available in your (country|location)|geo"),
+        "it is not available in this country",
+    ),
+    (re.compile(r"[Uu]navailable|removed|does not exist|deleted"), "it is not there any more"),
+    (re.compile(r"timed out|[Tt]imeout"), "the site does not answer"),
+    (
+        re.compile(r"Requested format is not available"),
+        "it has no audio or video that can be downloaded",
+    ),
+    (re.compile(r"resolve|getaddrinfo|Name or service"), "there is no such host"),
 )
 
 
@@ -150,6 +156,6 @@ def _reason(text: str) -> str:
     errors = [line for line in text.splitlines() if "ERROR" in line] or text.splitlines()
     said = " ".join(errors[-3:])
     for pattern, reason in _REASONS:
-        if re.search(pattern, said):
+        if pattern.search(said):
             return reason
     return "yt-dlp failed; an update of it may help (pip install -U yt-dlp)"
