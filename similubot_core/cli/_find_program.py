@@ -9,8 +9,8 @@ from pathlib import Path
 _MOST_LAYERS = 8
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _SUFFIX = re.compile(
-    r"(?:[-_.](?:v?\d[\w.]*|linux\d*|win\d*|windows|macos|darwin|static|x86_64|amd64|arm64|aarch64"
-    r"|exe))+\Z"
+    r"(?:[-_.](?:v?\d[a-zA-Z\d]{0,40}|linux\d{0,3}|win\d{0,3}|windows|macos|darwin|static|x86"
+    r"|amd64|arm64|aarch64|exe)){1,8}\Z"
 )
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
 _PYTHON = re.compile(r"(?:python|pypy)(?:\d(?:\.\d+)?)?")

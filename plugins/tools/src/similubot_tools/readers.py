@@ -128,8 +128,8 @@ _CURL = re.compile(
     rf"\s+(\d{{1,3}})\s+({_CURL_COUNT})([kMGTP]?)\s+{_CURL_COUNT}[kMGTP]?\s+{_CURL_COUNT}[kMGTP]?"
     rf"\s+({_CURL_TIME})\s+{_CURL_TIME}\s+{_CURL_TIME}\s+({_CURL_COUNT})([kMGTP]?)"
 )
-_CURL_BAR = re.compile(r"\s*#{0,400}\s*(\d{1,3}\.\d)%")
-_CURL_BESIDE_URLS = re.compile(r"-[a-zA-Z]*Z[a-zA-Z]*|--parallel")
+_CURL_BAR = re.compile(r"\s{0,400}(?:#{1,400}\s{0,400})?(\d{1,3}\.\d)%")
+_CURL_BESIDE_URLS = re.compile(r"-[a-zA-Y]*Z[a-zA-Z]*|--parallel")
 
 
 def curl(command: Sequence[str]) -> Reader:
@@ -257,7 +257,7 @@ def docker(command: Sequence[str]) -> Reader:
 
 _STEPS = re.compile(r"\[(\d{1,9})/(\d{1,9})\] .*")
 _CMAKE = re.compile(r"\[\s{0,2}(\d{1,3})%\] .*")
-_CARGO = re.compile(r"\s*Building \[[=> ]*\] (\d{1,9})/(\d{1,9})(?::.*)?")
+_CARGO = re.compile(r"\s{0,16}Building \[[=> ]{0,200}\] (\d{1,9})/(\d{1,9})(?::.*)?")
 
 
 def _steps(pattern: re.Pattern[str], unit: str) -> Callable[[Sequence[str]], Reader]:
@@ -381,8 +381,10 @@ _PV_NUMBER = re.compile(r"\d{1,3}")
 
 def pv(command: Sequence[str]) -> Reader:
     """Pv's row, and the plain numbers of ``pv -n``."""
-    numeric = any(re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*|--numeric", word) for word in command[1:])
-    as_bytes = any(re.fullmatch(r"-[a-zA-Z]*[bl][a-zA-Z]*|--bytes", word) for word in command[1:])
+    numeric = any(re.fullmatch(r"-[a-mo-zA-Z]*n[a-zA-Z]*|--numeric", word) for word in command[1:])
+    as_bytes = any(
+        re.fullmatch(r"-[ac-km-zA-Z]*[bl][a-zA-Z]*|--bytes", word) for word in command[1:]
+    )
 
     def read(line: str) -> Reading | None:
         if numeric and line.isascii() and line.isdigit() and len(line) < 19:
