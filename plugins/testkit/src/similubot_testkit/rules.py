@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from similubot_core import ProgressInfo, ProgressStatus, ProgressTracker
+from similubot_testkit._reading import check_reading
 
 WAIT_SECONDS = 30.0
 """How long the check waits for the threads that it starts; far more than a sound tracker needs."""
@@ -64,8 +65,9 @@ def assert_tracker_keeps_the_rules(
         samples: What the tool really prints, in order: lines, or any text.
 
     Raises:
-        AssertionError: Names the rule that is broken.
+        AssertionError: Names the rule that is broken, or what is wrong with the reading.
     """
+    check_reading(make, samples)
     for end in (
         lambda tracker: tracker.complete("done"),
         lambda tracker: tracker.fail("It did not work; try again."),
