@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT, *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
@@ -65,3 +66,24 @@ def test_the_lowest_versions_are_listed_for_the_public_checks() -> None:
     ).stdout.splitlines()
     assert any(line.startswith("pluggy==") for line in listed)
     assert all(re.fullmatch(r"[a-z0-9._-]+==[0-9][0-9a-z.]*", line) for line in listed)
+
+
+def test_the_container_installs_every_distribution_that_the_bot_needs() -> None:
+    text = (ROOT / "Containerfile").read_text()
+    needed, found = ["bot"], set[str]()
+    while needed:
+        folder = needed.pop()
+        found.add(folder)
+        wanted = str(project(ROOT / "plugins" / folder)["dependencies"])
+        siblings = re.findall(r"similubot-([a-z-]+)", wanted)
+        needed += [
+            s.replace("-", "_") for s in siblings if s.replace("-", "_") not in (*found, "core")
+        ]
+    assert found <= set(re.findall(r"/app/plugins/([a-z_]+)", text))
+
+
+def test_the_compose_file_runs_what_the_containerfile_builds() -> None:
+    described = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    bot = described["services"]["bot"]
+    assert (ROOT / bot["build"]["dockerfile"]).is_file()
+    assert bot["volumes"] == ["data:/data"]
