@@ -56,7 +56,7 @@ def test_a_killed_bot_goes_on_in_the_same_message(
 
 def test_a_button_works_after_a_restart(bot: BotProcess, make_sound: MakeSound) -> None:
     bot.start()
-    begin_slowly(bot, make_sound(10))
+    begin_slowly(bot, make_sound(60))  # long enough to be under way still when the bot is back
     bot.kill()
     bot.start()
     bot.discord.click(answers(bot)[0], "Cancel")
