@@ -54,7 +54,7 @@ def test_the_queue_is_listed_for_those_who_ask(bot: BotProcess, make_sound: Make
     bot.mega.limit = 20_000
     bot.start(BOT_JOBS="1", BOT_OPEN_PER_USER="3")
     ann = bot.discord.add_user("ann")
-    link = bot.mega.add_file("a.wav", make_sound(3))
+    link = bot.mega.add_file("a.wav", make_sound(30))
     for author in (bot.discord.owner, ann, ann):
         bot.discord.type_message(f"!convert {link}", author=author)
     bot.discord.wait(lambda: len(answers(bot)) == 3)

@@ -15,6 +15,7 @@ EXCEPTIONS = {
     "similubot_core/cli/_watched_command.py": "`watch` runs the user's own command, not locked in",
     "similubot_core/cli/_claim_terminal.py": "becomes the user's own command",
     "plugins/loopback/src/similubot_loopback/catbox_server/process.py": "a server of tests",
+    "plugins/testkit/src/similubot_testkit/_reading.py": "a child that may hang, of a test",
     "plugins/loopback/src/similubot_loopback/odd_media.py": "makes tests' media out of nothing",
 }
 MODULES = {

@@ -94,7 +94,7 @@ class OnlyTheLastLine(Sound):
 
 class BurnsTime(Sound):
     def read(self, line: str) -> bool:
-        sum(range(1_500_000))
+        sum(range(6_000_000))
         return super().read(line)
 
 

@@ -33,6 +33,7 @@ _NAMES = (
     "./folder 42%/[51%] of 99.flac",
 )
 _SAYS_SOMETHING = re.compile(r"\d\s?%|\d\s?/\s?\d|\d\s?[KMGkmg]i?B\b|\d bytes")
+_KINDS = (re.compile(r"\d"), re.compile(r"\s"), re.compile(r"[a-zA-Z]"))
 _LONG = 20_000
 
 
@@ -237,8 +238,8 @@ def _long_lines(samples: Sequence[str]) -> list[str]:
         piece * (_LONG // len(piece)) + "!" for piece in (" ", "1", "a", "a ", "1 ", "#", "-", "1,")
     ]
     for text in list(samples)[:8]:
-        for kind in (r"\d", r"\s", r"[a-zA-Z]"):
-            for match in list(re.finditer(kind, text[:400]))[:3]:
+        for kind in _KINDS:
+            for match in list(kind.finditer(text[:400]))[:3]:
                 at = match.start()
                 lines.append(text[:at] + text[at] * _LONG + "!")
     return lines
