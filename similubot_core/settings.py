@@ -81,7 +81,7 @@ class Settings:
     ) -> None:
         self._config = config
         self._environ = os.environ if environ is None else environ
-        self._look_around = search_default_paths
+        self._search_default_paths = search_default_paths
         self._prefixes = {_prefix(name) for name in tables}
 
     @functools.cached_property
@@ -90,7 +90,7 @@ class Settings:
         from pathlib import Path
 
         found = [] if self._config is None else [_read_file(self._config)]
-        if self._look_around:
+        if self._search_default_paths:
             paths = [Path(FILE_NAME), user_folder() / FILE_NAME]
             found += [_read_file(path) for path in paths if _is_there(path)]
         return found

@@ -253,7 +253,7 @@ def _call_hook(
     try:
         returned: object = implementation.function()
     except (Exception, SystemExit) as error:
-        raise PluginError(f"Its {hook} raised {_one_line(error)}.") from error
+        raise PluginError(f"Its {hook} raised {_error_line(error)}.") from error
     return _checked(hook, returned)
 
 
@@ -431,10 +431,10 @@ def _label(record: PluginRecord) -> str:
 def _why_not_imported(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"It needs the module {error.name}, which is not installed; install it with pip."
-    return f"Its import failed: {_one_line(error)}; update or uninstall it."
+    return f"Its import failed: {_error_line(error)}; update or uninstall it."
 
 
-def _one_line(error: BaseException) -> str:
+def _error_line(error: BaseException) -> str:
     return _shown(f"{type(error).__name__}: {error}")
 
 
