@@ -17,7 +17,7 @@ from similubot_core.cli.watch import choose_tracker
 from similubot_core.plugins.specs import CommandContext, Plugins
 from similubot_core.progress.percent_tracker import PercentTracker
 
-LIMIT = 20.0
+LIMIT = 60.0
 SAMPLES = Path(__file__).with_name("samples")
 WATCH = [sys.executable, "-m", "similubot_core", "watch"]
 
