@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from similubot_core.errors import UsageError
 
@@ -47,6 +47,22 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Show the last state of everything, within a bounded time, and let go of what is held."""
+
+
+@runtime_checkable
+class TerminalSink(Sink, Protocol):
+    """What a sink that draws on the terminal has besides, so that `similubot watch` can show there
+    what the command says. One without it gets the command's lines by `sys.stdout`.
+    """
+
+    def hide(self) -> None:
+        """Take what it has drawn off the screen, and draw nothing until `unhide`.
+
+        The cursor then stands at the beginning of the first line that it had drawn on.
+        """
+
+    def unhide(self) -> None:
+        """Draw again, below the cursor, which stands at the beginning of an empty line."""
 
 
 def _no_settings() -> Settings:

@@ -157,3 +157,28 @@ def test_two_operations_of_one_name_have_a_bar_each() -> None:
     done = ProgressStatus.COMPLETED
     lines = screen(*(ProgressInfo("MEGA Download", done, 100.0, id=key) for key in ("1", "2")))
     assert sum("MEGA Download" in line for line in lines) == 2
+
+
+def test_bars_that_are_hidden_leave_the_screen_and_come_back_below_what_was_written() -> None:
+    stream = io.StringIO()
+    sink = TerminalSink(Console(file=stream, force_terminal=True, width=100, no_color=True))
+    progress = sink._progress
+    sink._draw(info(ProgressStatus.IN_PROGRESS, percentage=25.0))
+    sink.hide()
+    assert stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")
+    sink._draw(info(ProgressStatus.IN_PROGRESS, percentage=50.0))
+    assert stream.getvalue().endswith("\x1b[?25h")
+    stream.write("a line\n")
+    sink.unhide()
+    assert stream.getvalue().rpartition("a line\n")[2].count("50.0%") == 1
+    assert progress.live.is_started
+    sink.close()
+
+
+def test_what_ends_while_bars_are_hidden_is_shown_by_close() -> None:
+    stream = io.StringIO()
+    sink = TerminalSink(Console(file=stream, force_terminal=True, width=100, no_color=True))
+    sink.hide()
+    sink.show(info(ProgressStatus.COMPLETED, percentage=100.0))
+    sink.close()
+    assert "100.0%" in stream.getvalue()

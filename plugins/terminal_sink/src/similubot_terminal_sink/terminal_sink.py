@@ -1,6 +1,9 @@
 """TerminalSink: a rich bar for each operation on stderr; plain lines where that is no terminal."""
 
-from rich.console import Console
+import threading
+from collections.abc import Iterable
+
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
@@ -39,7 +42,7 @@ class TerminalSink:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._progress = Progress(
+        self._progress = _Bars(
             _OperationColumn(),
             BarColumn(BAR_WIDTH, "grey35", "cyan", finished_style="green", pulse_style="cyan"),
             _PercentColumn(),
@@ -48,20 +51,44 @@ class TerminalSink:
             auto_refresh=False,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._drawing = threading.Lock()
         self._paced = PacedSink(self._draw, INTERVAL)
 
     def show(self, info: ProgressInfo) -> None:
         """Take the newest state; any thread may call it, and it never waits."""
         self._paced.show(info)
 
+    def hide(self) -> None:
+        """Take the bars off the screen, and draw none until `unhide`.
+
+        The cursor then stands where they began, and what is written there stays above them.
+        """
+        with self._drawing:
+            self._progress.hide()
+
+    def unhide(self) -> None:
+        """Draw the bars again, below the cursor, which stands at the beginning of a line."""
+        with self._drawing:
+            self._progress.hidden = False
+            if self._tasks:
+                self._progress.start()  # where a bar came while they were hidden
+                self._progress.console.show_cursor(False)
+                self._progress.refresh()
+
     def close(self) -> None:
         """Draw the final states and leave them on the screen."""
         self._paced.close()
+        self.unhide()
         self._progress.stop()
 
     def _draw(self, info: ProgressInfo) -> None:
+        with self._drawing:
+            self._draw_task(info)
+
+    def _draw_task(self, info: ProgressInfo) -> None:
         if info.id not in self._tasks:
-            self._progress.start()  # only with the first state, so that nothing blinks before it
+            if not self._progress.hidden:
+                self._progress.start()  # only with the first state: nothing blinks before it
             self._tasks[info.id] = self._progress.add_task("", start=False, info=info)
         task = self._tasks[info.id]
         # A bar without any percentage yet moves to and fro instead of standing at 0.
@@ -71,6 +98,26 @@ class TerminalSink:
         self._progress.update(
             task, total=100.0 if known else None, completed=info.percentage, info=info, refresh=True
         )
+
+
+class _Bars(Progress):
+    """Bars that can be hidden."""
+
+    hidden = False
+
+    def hide(self) -> None:
+        if not self.hidden:
+            self.hidden = True
+            if self.live.is_started:
+                super().refresh()
+                self.console.show_cursor(True)
+
+    def refresh(self) -> None:
+        if not self.hidden:
+            super().refresh()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        return () if self.hidden else super().get_renderables()
 
 
 def open_terminal_sink(context: SinkContext) -> Sink:
