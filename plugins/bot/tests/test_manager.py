@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from similubot_bot.jobs.executor import AttemptListener, JobTask
+from similubot_bot.jobs.executor import AttemptListener, JobTask, Machine
 from similubot_bot.jobs.manager import JobManager
 from similubot_bot.jobs.presenter import MessageRef, Reply
 from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
@@ -31,6 +31,8 @@ class Shown:
     def __init__(self) -> None:
         self.outcomes: list[tuple[int, JobStatus]] = []
         self.fails_to_post = False
+        self.waiting_again: list[tuple[int, bool]] = []
+        self.begun_again: list[bool] = []
 
     async def post(
         self, record: JobRecord, position: int | None, reply: Reply | None
@@ -39,7 +41,10 @@ class Shown:
             raise RuntimeError("post")
         return record.id, 2
 
-    def live(self, record: JobRecord, operations: Sequence[str]) -> Live:
+    def live(
+        self, record: JobRecord, operations: Sequence[str], *, begun_again: bool = False
+    ) -> Live:
+        self.begun_again.append(begun_again)
         return Live()
 
     async def show_position(
@@ -55,8 +60,10 @@ class Shown:
     async def show_kept(self, record: JobRecord, live: Live) -> None:
         """Show nothing."""
 
-    async def show_waiting_again(self, record: JobRecord, live: Live) -> None:
-        """Show nothing."""
+    async def show_waiting_again(
+        self, record: JobRecord, live: Live, *, elsewhere: bool = False
+    ) -> None:
+        self.waiting_again.append((record.id, elsewhere))
 
     async def show_outcome(self, record: JobRecord, live: Live | None = None) -> None:
         assert record.outcome is not None
@@ -75,6 +82,7 @@ class Fragile:
     outlives_bot = False
     shares_disk = False
     slots = 1
+    machines: tuple[Machine, ...] = ()
 
     def __init__(self) -> None:
         self.tasks: list[tuple[int, int]] = []
@@ -116,14 +124,26 @@ async def reply(record: JobRecord, position: int | None) -> MessageRef:
     return record.id, 2
 
 
-async def test_a_slot_comes_back_whatever_an_executor_does(tmp_path: Path) -> None:
-    (tmp_path / "jobs").mkdir()
-    settings = BotSettings(data_folder=tmp_path, min_free_disk=0, notify_after=float("inf"))
-    store = StoreThread(tmp_path / "jobs.db")
-    shown, executor = Shown(), Fragile()
-    ended: list[JobOutcome] = []
-    manager = JobManager(
-        settings,
+class Deadly(Fragile):
+    """An executor in which one machine after another breaks down over the same job."""
+
+    name = "deadly"
+
+    def run(self, task: JobTask, listener: AttemptListener) -> None:
+        self.tasks.append((task.job, task.attempt))
+        listener.ended(None, lost=len(self.tasks))
+
+
+def make_manager(
+    folder: Path,
+    store: StoreThread,
+    executor: Fragile,
+    shown: Shown,
+    ended: list[JobOutcome],
+) -> JobManager[Live]:
+    (folder / "jobs").mkdir()
+    return JobManager(
+        BotSettings(data_folder=folder, min_free_disk=0, notify_after=float("inf")),
         store,
         [executor],
         shown,
@@ -132,6 +152,13 @@ async def test_a_slot_comes_back_whatever_an_executor_does(tmp_path: Path) -> No
         unknown,
         JobSinks(Plugins(), Settings(environ={}), ()),
     )
+
+
+async def test_a_slot_comes_back_whatever_an_executor_does(tmp_path: Path) -> None:
+    store = StoreThread(tmp_path / "jobs.db")
+    shown, executor = Shown(), Fragile()
+    ended: list[JobOutcome] = []
+    manager = make_manager(tmp_path, store, executor, shown, ended)
     for user in (1, 2, 3):
         await manager.submit(request(user), reply)
     shown.fails_to_post = True
@@ -146,4 +173,21 @@ async def test_a_slot_comes_back_whatever_an_executor_does(tmp_path: Path) -> No
     ]
     assert (manager.running, manager.waiting, manager.is_stuck) == ([], [], False)
     assert len(ended) == 4
+    store.close()
+
+
+async def test_a_job_that_breaks_three_machines_is_given_up_and_each_beginning_is_told(
+    tmp_path: Path,
+) -> None:
+    store = StoreThread(tmp_path / "jobs.db")
+    shown, executor = Shown(), Deadly()
+    ended: list[JobOutcome] = []
+    manager = make_manager(tmp_path, store, executor, shown, ended)
+    await manager.submit(request(1), reply)
+    await manager.idle()
+    assert executor.tasks == [(1, 1), (1, 2), (1, 3)]
+    assert shown.waiting_again == [(1, True), (1, True)]
+    assert shown.begun_again == [False, True, True]
+    assert shown.outcomes == [(1, JobStatus.FAILED)]
+    assert "machines that tried this broke down" in ended[0].text
     store.close()

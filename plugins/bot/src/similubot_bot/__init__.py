@@ -10,7 +10,7 @@ from similubot_core.lazy import lazy_names
 if TYPE_CHECKING:
     from similubot_bot.access import Requester
     from similubot_bot.extensions import BotExtension, ExecutorContext
-    from similubot_bot.jobs.executor import AttemptListener, Executor, JobTask
+    from similubot_bot.jobs.executor import AttemptListener, Executor, JobTask, Machine
     from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
     from similubot_bot.jobs.requests import plan_task
     from similubot_bot.service import BotService, QueueEntry
@@ -30,6 +30,7 @@ __all__ = [
     "JobRequest",
     "JobStatus",
     "JobTask",
+    "Machine",
     "QueueEntry",
     "Requester",
     "plan_task",
@@ -49,6 +50,7 @@ __getattr__ = lazy_names(
         "JobRequest": "jobs.records",
         "JobStatus": "jobs.records",
         "JobTask": "jobs.executor",
+        "Machine": "jobs.executor",
         "QueueEntry": "service",
         "Requester": "access",
         "plan_task": "jobs.requests",

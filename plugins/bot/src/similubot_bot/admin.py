@@ -5,6 +5,7 @@ from typing import Protocol
 
 from similubot_bot import preferences
 from similubot_bot.i18n import ngettext
+from similubot_bot.jobs.executor import Machine
 from similubot_bot.service import BotService
 from similubot_core import UsageError, render
 
@@ -91,6 +92,7 @@ class Admin:
                 "" if latest is None else f" {latest.operation} {render.percent(latest.percentage)}"
             )
             lines.append(f"job {job.record.id} on {job.executor.name}:{share}")
+        lines += [machine_line(machine) for machine in manager.machines]
         return "\n".join(lines)
 
     async def _pause(self) -> str:
@@ -143,6 +145,17 @@ class Admin:
     async def _audit(self) -> str:
         lines = await self._service.store.do(preferences.load_audit, AUDIT_LINES)
         return "\n".join(lines) or "Nothing yet."
+
+
+def machine_line(machine: Machine) -> str:
+    """A machine besides the bot's own, and what it does, in a line."""
+    name, version = (render.sanitize_line(text, 60) for text in (machine.name, machine.version))
+    if machine.refused:
+        return f"{name} ({version}) gets no jobs: {render.sanitize_line(machine.refused, 300)}"
+    jobs = ", ".join(map(str, machine.jobs))
+    return f"{name} ({version}): {len(machine.jobs)} of {machine.slots} slots" + (
+        f", jobs {jobs}" if jobs else ""
+    )
 
 
 def _target(kind: str, id_: str) -> int:

@@ -19,7 +19,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from similubot_bot.access import may_see_status
-from similubot_bot.admin import Admin
+from similubot_bot.admin import Admin, machine_line
 from similubot_bot.discord.buttons import EVENT, PICK_EVENT, again_view, convert_view
 from similubot_bot.discord.delivery import Delivery
 from similubot_bot.discord.embeds import NEUTRAL
@@ -319,6 +319,9 @@ class Commands(commands.Cog):
         embed.add_field(name="Load", value=f"{load}\nreplies late by {late * 1000:.0f} ms at most")
         embed.add_field(name="Plugins", value="\n".join(plugins)[:1000])
         embed.add_field(name="Versions", value="\n".join(versions))
+        if machines := service.manager.machines:
+            lines = [machine_line(machine) for machine in machines]
+            embed.add_field(name="Machines", value=escape("\n".join(lines), 1000), inline=False)
         await ctx.send(embed=embed, ephemeral=True)
 
     @commands.hybrid_command(ignore_extra=False)  # type: ignore[arg-type]

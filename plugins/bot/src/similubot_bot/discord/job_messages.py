@@ -168,15 +168,21 @@ class JobMessages:
         await delivery.react(request.channel, request.message, "⚠️")
         return None
 
-    def live(self, record: JobRecord, operations: Sequence[str] = ()) -> DiscordProgressUpdater:
+    def live(
+        self, record: JobRecord, operations: Sequence[str] = (), *, begun_again: bool = False
+    ) -> DiscordProgressUpdater:
         """Keep the job's message live while the job runs.
 
         Args:
             record: The job.
             operations: Those that are known to come.
+            begun_again: Whether it began on another machine before: its bars are back at 0.
         """
+        title = record.request.name
+        if begun_again:
+            title = _("Begun again on another machine: {name}", name=title)
         return DiscordProgressUpdater(
-            self._message(record), self._interval, title=record.request.name, operations=operations
+            self._message(record), self._interval, title=title, operations=operations
         )
 
     async def attach(self, record: JobRecord, file: Path) -> str | None:
@@ -231,9 +237,14 @@ class JobMessages:
         live.finish(kept_embed(record), view=cancel_view(record.id))
         await live.aclose(KEPT_SECONDS)
 
-    async def show_waiting_again(self, record: JobRecord, live: DiscordProgressUpdater) -> None:
-        """Show that the job waits for its next attempt."""
-        embed = waiting_embed(record, 1, time.time(), waits_for_disk=True)
+    async def show_waiting_again(
+        self, record: JobRecord, live: DiscordProgressUpdater, *, elsewhere: bool = False
+    ) -> None:
+        """Show that the job waits for its next attempt, and why."""
+        embed = waiting_embed(record, 1, time.time(), waits_for_disk=not elsewhere)
+        if elsewhere:
+            when = f"<t:{int(time.time())}:R>"
+            embed.description = _("Begins again on another machine ({when}).", when=when)
         live.finish(embed, view=cancel_view(record.id))
         await live.aclose(KEPT_SECONDS)
 

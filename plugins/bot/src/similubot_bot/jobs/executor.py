@@ -5,6 +5,7 @@ for, and learns of it only through the attempt's `AttemptListener`. A `JobTask` 
 so that it can travel to another process; `msgspec.json.encode` takes it as it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -50,13 +51,32 @@ class JobTask:
     version: int = TASK_VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One of the machines that an executor has besides this process, as it is now.
+
+    Attributes:
+        name: For people and the log; text from outside.
+        version: Of the program that runs there; text from outside.
+        slots: How many jobs it carries at once.
+        jobs: The numbers of those that it carries now.
+        refused: Why it gets no job, in a sentence; "" when it gets some.
+    """
+
+    name: str
+    version: str
+    slots: int
+    jobs: tuple[int, ...] = ()
+    refused: str = ""
+
+
 class AttemptListener(Protocol):
     """What an executor reports about one attempt. Any thread may call it; it never raises."""
 
     def progress(self, info: ProgressInfo) -> None:
         """Report the newest state of an operation. Never blocks."""
 
-    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False) -> None:
+    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False, lost: int = 0) -> None:
         """Report the end of the attempt, exactly once; may wait for a disk.
 
         Args:
@@ -64,6 +84,8 @@ class AttemptListener(Protocol):
                 kept for the next start when the bot is stopping.
             disk_full: Whether the job failed because the executor's disk was full: it may be tried
                 again when other jobs are gone.
+            lost: How many machines are gone by now, without a word, that carried this job; 0 when
+                the attempt ended in order. A job that takes machines with it is given up.
         """
 
 
@@ -85,6 +107,10 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many attempts it can carry at once just now; may change at any time."""
+
+    @property
+    def machines(self) -> Sequence[Machine]:
+        """The machines that it has besides this process."""
 
     def run(self, task: JobTask, listener: AttemptListener) -> None:
         """Start an attempt. Does not raise: whatever goes wrong ends the attempt."""

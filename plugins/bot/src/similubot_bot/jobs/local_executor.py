@@ -4,23 +4,35 @@ import asyncio
 import logging
 import shutil
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from similubot_bot.i18n import _, language
 from similubot_bot.jobs.discord_target import Attach
-from similubot_bot.jobs.executor import AttemptListener, JobTask
+from similubot_bot.jobs.executor import AttemptListener, JobTask, Machine
 from similubot_bot.jobs.records import JobOutcome, JobStatus
 from similubot_bot.jobs.requests import plan_task
 from similubot_bot.jobs.watch import JobWatch, Repeater
 from similubot_bot.ops.logs import job_number
-from similubot_core import Cancelled, CancelToken, Settings, SimilubotError, StorageError
+from similubot_core import (
+    Cancelled,
+    CancelToken,
+    Settings,
+    SimilubotError,
+    StageContext,
+    StorageError,
+    Uploader,
+)
 from similubot_core.jobs.pipeline import run_job
 from similubot_core.plugins.specs import Plugins
 
 logger = logging.getLogger(__name__)
 
 FOLDER_CHECK_SECONDS = 2.0
+
+MayUpload = Callable[[JobTask, CancelToken], None]
+"""Waits until an attempt's upload may begin; raises Cancelled where it may not."""
 
 
 @dataclass
@@ -38,6 +50,26 @@ class _Attempt:
     released: bool = False
 
 
+class _AskFirst:
+    """An uploader that begins when it may.
+
+    Args:
+        uploader: Does it.
+        task: The attempt.
+        may_upload: As in `LocalExecutor`.
+    """
+
+    def __init__(self, uploader: Uploader, task: JobTask, may_upload: MayUpload) -> None:
+        self._uploader = uploader
+        self._task = task
+        self._may_upload = may_upload
+
+    def run(self, file: Path, context: StageContext) -> str:
+        """Upload a file; returns its link."""
+        self._may_upload(self._task, context.cancel)
+        return self._uploader.run(file, context)
+
+
 class LocalExecutor:
     """Runs each attempt in a thread of its own, so that the event loop never waits for work.
 
@@ -50,6 +82,8 @@ class LocalExecutor:
         folder: Where the jobs' folders lie; made when missing.
         slots: How many attempts run at once.
         attach: Puts results into the jobs' messages; None sends all to hosts.
+        may_upload: Called in the attempt's thread before the upload begins, which it may hold up;
+            raises Cancelled where there is to be none. None lets each upload begin.
     """
 
     name = "local"
@@ -63,12 +97,14 @@ class LocalExecutor:
         folder: Path,
         slots: int,
         attach: Attach | None = None,
+        may_upload: MayUpload | None = None,
     ) -> None:
         self._plugins = plugins
         self._settings = settings
         self._folder = folder
         self._slots = slots
         self._attach = attach
+        self._may_upload = may_upload
         self._attempts: dict[int, _Attempt] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -76,6 +112,11 @@ class LocalExecutor:
     def slots(self) -> int:
         """How many attempts run at once."""
         return self._slots
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """There is this process only."""
+        return ()
 
     def run(self, task: JobTask, listener: AttemptListener) -> None:
         """Start an attempt in a thread."""
@@ -128,8 +169,11 @@ class LocalExecutor:
 
     async def forget(self, job: int) -> None:
         """Remove a job's folder."""
-        folder = self._folder / str(job)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(self.remove, job)
+
+    def remove(self, job: int) -> None:
+        """Remove a job's folder, in this thread."""
+        shutil.rmtree(self._folder / str(job), ignore_errors=True)
 
     async def close(self) -> None:
         """There is nothing to let go of."""
@@ -178,6 +222,8 @@ class LocalExecutor:
         self, task: JobTask, attempt: _Attempt, listener: AttemptListener, folder: Path
     ) -> JobOutcome:
         job = plan_task(self._plugins, self._settings, task, self._attach)
+        if self._may_upload is not None and job.uploader is not None:
+            job = replace(job, uploader=_AskFirst(job.uploader, task, self._may_upload))
         callbacks = (attempt.watch, listener.progress)
         result = run_job(job, cancel=attempt.cancel, callbacks=callbacks, resume_in=folder)
         return JobOutcome(

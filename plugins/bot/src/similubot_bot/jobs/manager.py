@@ -12,7 +12,7 @@ from similubot_bot import preferences
 from similubot_bot.i18n import _, language, ngettext
 from similubot_bot.i18n import size as size_text
 from similubot_bot.jobs.disk import DiskBudget, Fit
-from similubot_bot.jobs.executor import Executor, JobTask, task_of
+from similubot_bot.jobs.executor import Executor, JobTask, Machine, task_of
 from similubot_bot.jobs.positions import QueuePositions
 from similubot_bot.jobs.presenter import JobPresenter, LiveT, MessageRef, Reply
 from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
@@ -109,6 +109,7 @@ class JobManager(Generic[LiveT]):
         self._sinks = sinks
         self._disk = DiskBudget(settings.folder / "jobs", settings.min_free_disk)
         self._needs: dict[int, int] = {}
+        self._begun_again: set[int] = set()
         self._speed: float | None = None
         self._idle_since: float | None = None
         self.waits_for_disk: int | None = None
@@ -145,6 +146,11 @@ class JobManager(Generic[LiveT]):
     def slots(self) -> int:
         """How many jobs the executors can carry at once just now."""
         return sum(executor.slots for executor in self._executors)
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines that the executors have besides this process."""
+        return [machine for executor in self._executors for machine in executor.machines]
 
     def open_of(self, user: int) -> list[JobRecord]:
         """The jobs of a user that have not ended, oldest first."""
@@ -578,7 +584,8 @@ class JobManager(Generic[LiveT]):
         record = running.record
         # What was done already does not start again, so a later attempt's operations are unknown.
         operations = self._operations_of(record.request) if record.attempts == 1 else ()
-        live = self._presenter.live(record, operations)
+        again = record.id in self._begun_again
+        live = self._presenter.live(record, operations, begun_again=again)
         running.show_in(live.create_callback())
         return live
 
@@ -598,7 +605,9 @@ class JobManager(Generic[LiveT]):
                 if running.disk_full:
                     self._needs[record.id] = 2 * self._disk.need(record.request)
                     await running.executor.forget(record.id)
-                await self._presenter.show_waiting_again(record, live)
+                if running.elsewhere:
+                    self._begun_again.add(record.id)
+                await self._presenter.show_waiting_again(record, live, elsewhere=running.elsewhere)
                 self._queue.remove(record.id)
                 self._enqueue(record)
                 self.pump()
@@ -633,6 +642,7 @@ class JobManager(Generic[LiveT]):
         self._queue.remove(record.id)
         self._open.pop(record.id, None)
         self._needs.pop(record.id, None)
+        self._begun_again.discard(record.id)
         self._on_end(outcome)
         return ended
 

@@ -36,8 +36,12 @@ class JobPresenter(Protocol[LiveT]):
         that has ended already gets its outcome as the first message.
         """
 
-    def live(self, record: JobRecord, operations: Sequence[str]) -> LiveT:
-        """Keep the job's message live; `operations` are those that are known to come."""
+    def live(
+        self, record: JobRecord, operations: Sequence[str], *, begun_again: bool = False
+    ) -> LiveT:
+        """Keep the job's message live; `operations` are those that are known to come, and
+        `begun_again` says whether it began on one machine before, and now does on another.
+        """
 
     async def show_position(
         self,
@@ -54,8 +58,12 @@ class JobPresenter(Protocol[LiveT]):
     async def show_kept(self, record: JobRecord, live: LiveT) -> None:
         """Show that the job goes on after the bot's restart."""
 
-    async def show_waiting_again(self, record: JobRecord, live: LiveT) -> None:
-        """Show that an executor handed the job back, and that it waits for its next attempt."""
+    async def show_waiting_again(
+        self, record: JobRecord, live: LiveT, *, elsewhere: bool = False
+    ) -> None:
+        """Show that an executor handed the job back, and that it waits for its next attempt: on
+        another machine (`elsewhere`), else for room on the disk.
+        """
 
     async def show_outcome(self, record: JobRecord, live: LiveT | None = None) -> None:
         """Show how the job ended; returns when that is done or can never be."""

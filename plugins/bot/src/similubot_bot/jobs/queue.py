@@ -54,6 +54,8 @@ class FairQueue:
         self._served = dict(served or {})
         self._waiting: dict[int, Ticket] = {}
         self._running: dict[int, Ticket] = {}
+        self._of_user: Counter[int] = Counter()
+        self._of_server: Counter[int | None] = Counter()
         self._order: list[Ticket] | None = None
 
     def add(self, ticket: Ticket) -> None:
@@ -64,7 +66,9 @@ class FairQueue:
     def remove(self, job: int) -> None:
         """Take out a job that has ended or was cancelled."""
         self._waiting.pop(job, None)
-        self._running.pop(job, None)
+        ended = self._running.pop(job, None)
+        if ended is not None:
+            self._count(ended, -1)
         self._order = None
 
     def next(self) -> Ticket | None:
@@ -76,7 +80,8 @@ class FairQueue:
 
     def start(self, job: int, now: float) -> None:
         """Count a waiting job as running from `now` on."""
-        ticket = self._running[job] = self._waiting.pop(job)
+        ticket = self._waiting.pop(job)
+        self.add_running(ticket)
         self._served[ticket.user] = now
         self._order = None
 
@@ -90,6 +95,7 @@ class FairQueue:
     def add_running(self, ticket: Ticket) -> None:
         """Count a job as running that was started before."""
         self._running[ticket.job] = ticket
+        self._count(ticket, 1)
 
     def position_if_added(self, ticket: Ticket) -> int:
         """The position that a job would have."""
@@ -100,12 +106,11 @@ class FairQueue:
 
     def fits(self, ticket: Ticket) -> bool:
         """Whether the caps let it run now."""
-        running = self._running.values()
-        if sum(other.user == ticket.user for other in running) >= self._caps.per_user:
+        if self._of_user[ticket.user] >= self._caps.per_user:
             return False
         if ticket.server is None or self._caps.per_server is None:
             return True
-        return sum(other.server == ticket.server for other in running) < self._caps.per_server
+        return self._of_server[ticket.server] < self._caps.per_server
 
     def order(self) -> list[Ticket]:
         """The waiting jobs, the next one first. Caps may let a later one start earlier."""
@@ -133,3 +138,11 @@ class FairQueue:
     def running(self) -> list[Ticket]:
         """The jobs that run, in the order of their start."""
         return list(self._running.values())
+
+    def _count(self, ticket: Ticket, by: int) -> None:
+        self._of_user[ticket.user] += by
+        if not self._of_user[ticket.user]:
+            del self._of_user[ticket.user]
+        self._of_server[ticket.server] += by
+        if not self._of_server[ticket.server]:
+            del self._of_server[ticket.server]

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 
+from similubot_bot.i18n import _, language
 from similubot_bot.jobs.executor import Executor
-from similubot_bot.jobs.records import JobOutcome, JobRecord
+from similubot_bot.jobs.records import JobOutcome, JobRecord, JobStatus
 from similubot_bot.jobs.sinks import OpenSinks
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
@@ -14,6 +16,9 @@ from similubot_core import ProgressCallback, ProgressInfo, SimilubotError
 from similubot_core.jobs.stages import STAGES
 
 logger = logging.getLogger(__name__)
+
+MAX_LOST = 3
+"""A job that this many machines broke down over is given up: it may be the reason."""
 
 
 class RunningJob:
@@ -27,6 +32,7 @@ class RunningJob:
     Attributes:
         latest: The newest state that it reported; None before the first.
         disk_full: Whether it ended because the executor's disk was full.
+        elsewhere: Whether it was handed back for other reasons, to begin again elsewhere.
         sinks: Where else its states are shown.
         may_retry_on_full_disk: Whether a full disk hands the job back instead of ending it.
         done: Set in the event loop to its outcome, or to None when it was handed back.
@@ -36,7 +42,7 @@ class RunningJob:
         self.record = record
         self.executor = executor
         self.latest: ProgressInfo | None = None
-        self.disk_full = False
+        self.disk_full = self.elsewhere = False
         self.sinks = OpenSinks(())
         self.may_retry_on_full_disk: Callable[[], bool] = lambda: False
         self._store = store
@@ -56,13 +62,15 @@ class RunningJob:
         if self._callback is not None:
             self._callback(info)
 
-    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False) -> None:
+    def ended(self, outcome: JobOutcome | None, *, disk_full: bool = False, lost: int = 0) -> None:
         """Note the outcome in this thread: a crash between an upload's end and this note would
         upload it again. Then tell the event loop.
         """
         if outcome is not None and disk_full and self.may_retry_on_full_disk():
             outcome = None
-        self.disk_full = disk_full
+        elif outcome is None and lost >= MAX_LOST:
+            outcome = copy_context().run(self._gave_up)
+        self.disk_full, self.elsewhere = disk_full, not disk_full
         if outcome is not None:
             with errors_logged():
                 self._store.do_now(Store.end, self.record.id, outcome)
@@ -70,6 +78,15 @@ class RunningJob:
             self._loop.call_soon_threadsafe(self._set_done, outcome)
         except RuntimeError:
             logger.info("The bot was gone before this job ended")
+
+    def _gave_up(self) -> JobOutcome:
+        language.set(self.record.request.locale)
+        sentence = _(
+            "Each of the {count} machines that tried this broke down, so I gave up; try another "
+            "file.",
+            count=MAX_LOST,
+        )
+        return JobOutcome(JobStatus.FAILED, sentence)
 
     def _set_done(self, outcome: JobOutcome | None) -> None:
         if not self.done.done():
