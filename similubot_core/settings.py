@@ -125,9 +125,10 @@ class Settings:
             values[key] = _convert(text, known[key], where, from_text=True)
         table = schema(**values)
         for field in dataclasses.fields(table):  # type: ignore[arg-type]
-            secret: object = getattr(table, field.name)
-            if not field.repr and isinstance(secret, str):
-                keep_secret(secret)
+            held: object = getattr(table, field.name)
+            for secret in held if isinstance(held, tuple) else (held,):
+                if not field.repr and isinstance(secret, str):
+                    keep_secret(secret)
         return table
 
     def origins(self, schema: type[SettingsTable]) -> dict[str, str]:

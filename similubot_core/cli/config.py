@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
             if origin is None and arguments.set:
                 continue
             value: object = getattr(table, field.name)
-            shown = _shown(value) if field.repr or value is None else HIDDEN
+            shown = _shown(value) if field.repr or value in (None, ()) else HIDDEN
             lines.append(f"{field.name} = {shown}  # {origin or 'default'}")
         if lines:
             print(f"[{schema.table_name}]", *lines, sep="\n")  # noqa: T201

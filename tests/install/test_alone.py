@@ -13,6 +13,7 @@ LISTED = {
     "ffmpeg": {"ffmpeg"},
     "catbox": {"catbox"},
     "discord_sink": {"discord_sink"},
+    "notify": {"notify"},
     "terminal_sink": {"terminal_sink"},
     "testkit": set(),
     "tools": {"tools"},
