@@ -17,6 +17,7 @@ from rich.ansi import AnsiDecoder
 from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
+from rich.terminal_theme import MONOKAI
 
 IMAGES = Path(__file__).with_name("images")
 FONTS = Path("/usr/share/fonts/truetype")
@@ -24,11 +25,11 @@ COLUMNS = 100
 CELL_WIDTH, CELL_HEIGHT, MARGIN, SIZE = 9, 21, 20, 15
 EMOJI_SIZE = 109  # the one size that the colour font has
 BACKGROUND, FOREGROUND = (24, 26, 31), (222, 224, 228)
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 300.0
 
 
-def screen(typed: str, expected: str, folder: Path) -> list[str]:
-    """The lines of a terminal, with their colours, once a command's output has this text."""
+def screens(typed: str, expected: tuple[str, ...], folder: Path) -> list[list[str]]:
+    """The lines of a terminal, with their colours, when a command's output has each text."""
     tmux = ["tmux", "-L", f"pictures-{folder.name}", "-f", "/dev/null"]
 
     def run(*arguments: str) -> str:
@@ -42,13 +43,16 @@ def screen(typed: str, expected: str, folder: Path) -> list[str]:
     try:
         run("send-keys", "-l", typed)
         run("send-keys", "Enter")
-        deadline = time.monotonic() + WAIT_SECONDS
-        while expected not in run("capture-pane", "-p"):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{expected!r} never came: {run('capture-pane', '-p')}")
-            time.sleep(0.02)
-        lines = run("capture-pane", "-epN").rstrip().splitlines()
-        return lines[:-1] if lines[-1].strip() == "$" else lines
+        taken = []
+        for text in expected:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while text not in run("capture-pane", "-p"):
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"{text!r} never came: {run('capture-pane', '-p')}")
+                time.sleep(0.02)
+            lines = run("capture-pane", "-epN").rstrip().splitlines()
+            taken.append(lines[:-1] if lines[-1].strip() == "$" else lines)
+        return taken
     finally:
         run("kill-server")
 
@@ -69,7 +73,7 @@ def draw(lines: list[str]) -> Image.Image:
             style = segment.style or Style()
             colour = FOREGROUND
             if style.color is not None and not style.color.is_default:
-                red, green, blue = style.color.get_truecolor()
+                red, green, blue = style.color.get_truecolor(MONOKAI)
                 colour = (red, green, blue)
             for character in segment.text.rstrip("\n"):
                 place = (MARGIN + column * CELL_WIDTH, MARGIN + row * CELL_HEIGHT)
@@ -99,7 +103,13 @@ def watch(folder: Path) -> list[str]:
     for number in range(1, 7):
         (source / f"IMG_{number:04}.raw").write_bytes(bytes(6_000_000))
     typed = "similubot watch -- rsync -a -v --info=progress2 --bwlimit=9M photos/ backup/"
-    return screen(typed, "IMG_0005.raw", folder)
+    return screens(typed, ("IMG_0005.raw",), folder)[0]
+
+
+def demo(folder: Path) -> list[str]:
+    """The main job on servers of this machine, in the midst of its conversion."""
+    middle, end = screens("similubot demo", ("Encoding at", "it plays"), folder)
+    return [*middle, "", "… and at the end:", "", *end[len(middle) - 2 :]]
 
 
 def plugins(folder: Path) -> list[str]:
@@ -109,12 +119,12 @@ def plugins(folder: Path) -> list[str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: similubot-example\nVersion: 1.2\n")
     (info / "entry_points.txt").write_text("[similubot]\nexample = similubot_example\n")
     (folder / "similubot_example.py").write_text("import fancy_http\n")
-    return screen("similubot plugins", "commands:", folder)
+    return screens("similubot plugins", ("commands:",), folder)[0]
 
 
 def main() -> None:
     """Take all pictures."""
-    for take in (watch, plugins):
+    for take in (demo, watch, plugins):
         with tempfile.TemporaryDirectory() as folder:
             draw(take(Path(folder))).save(IMAGES / f"{take.__name__}.png", optimize=True)
 

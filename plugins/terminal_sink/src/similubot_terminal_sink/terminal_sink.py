@@ -1,62 +1,67 @@
-"""TerminalSink: a rich bar for each operation on stderr; plain lines where that is no terminal."""
+"""TerminalSink: a rich bar for each whole operation on stderr; plain lines on what is no screen."""
 
+import atexit
+import contextlib
+import os
+import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections import deque
+from collections.abc import Callable
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
-from rich.text import Text
+from rich.live import Live
+from rich.segment import Segment, Segments
 
-from similubot_core import ProgressInfo, ProgressStatus, Sink, SinkContext, UsageError, render
-from similubot_core.progress.paced_sink import PacedSink
+from similubot_core import ProgressInfo, Sink, SinkContext, UsageError
+from similubot_core.progress.paced_sink import CLOSE_SECONDS, PacedSink
 from similubot_core.sinks import open_lines_sink
+from similubot_terminal_sink._lines import Line
+from similubot_terminal_sink._screen import Screen
 
 INTERVAL = 0.1
-"""Seconds between two drawings of one bar."""
-
-BAR_WIDTH = 28
-"""Characters of a bar."""
-
-_STYLES = {
-    ProgressStatus.STARTING: "cyan",
-    ProgressStatus.IN_PROGRESS: "cyan",
-    ProgressStatus.COMPLETED: "green",
-    ProgressStatus.FAILED: "red",
-    ProgressStatus.CANCELLED: "yellow",
-}
-_WORDS = {
-    ProgressStatus.STARTING: "starting",
-    ProgressStatus.COMPLETED: "done",
-    ProgressStatus.FAILED: "failed",
-    ProgressStatus.CANCELLED: "cancelled",
-}
+"""Seconds between two drawings."""
 
 
-class TerminalSink:
-    """Draws a bar for each operation, in the order they begin; the final ones stay on the screen.
+class TerminalSink(PacedSink):
+    """Draws a bar for each whole operation, such as a job, in the order they begin.
 
-    Drawing happens in threads of its own, so a slow terminal holds nobody up.
+    Below a bar stands what is at work: the job's present stage. What has ended stays on the screen,
+    above the bars that still move. All drawing happens in a thread of its own, so a terminal that
+    is slow or stopped holds nobody up.
 
     Args:
         console: Where to draw; None is stderr.
+        stages: Whether every stage has a bar of its own; None is where there is room: on a terminal
+            of 40 lines or more, as long as all bars fit.
+        clock: Seconds that only grow; tests give one that they control.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._progress = _Bars(
-            _OperationColumn(),
-            BarColumn(BAR_WIDTH, "grey35", "cyan", finished_style="green", pulse_style="cyan"),
-            _PercentColumn(),
-            _DetailColumn(),
-            console=console or Console(stderr=True),
-            auto_refresh=False,
-        )
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        stages: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._screen = Screen(self._console, stages, clock)
+        self._news: deque[tuple[ProgressInfo, float]] = deque()
         self._drawing = threading.Lock()
-        self._paced = PacedSink(self._draw, INTERVAL)
-
-    def show(self, info: ProgressInfo) -> None:
-        """Take the newest state; any thread may call it, and it never waits."""
-        self._paced.show(info)
+        self._hidden = False
+        self._closing = threading.Event()
+        self._drawer: threading.Thread | None = None
+        self._process = os.getpid()
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            # What goes elsewhere than to the terminal, such as results in a pipe, is left alone.
+            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+            get_renderable=self._renderable,
+        )
+        super().__init__(self._take, INTERVAL)
 
     def hide(self) -> None:
         """Take the bars off the screen, and draw none until `unhide`.
@@ -64,116 +69,90 @@ class TerminalSink:
         The cursor then stands where they began, and what is written there stays above them.
         """
         with self._drawing:
-            self._progress.hide()
+            self._hidden = True
+            if self._live.is_started:
+                self._live.refresh()
+                self._console.show_cursor(True)
 
     def unhide(self) -> None:
         """Draw the bars again, below the cursor, which stands at the beginning of a line."""
         with self._drawing:
-            self._progress.hidden = False
-            if self._tasks:
-                self._progress.start()  # where a bar came while they were hidden
-                self._progress.console.show_cursor(False)
-                self._progress.refresh()
+            self._hidden = False
+            self._redraw()
+            if self._live.is_started:
+                self._console.show_cursor(False)
 
     def close(self) -> None:
-        """Draw the final states and leave them on the screen."""
-        self._paced.close()
-        self.unhide()
-        self._progress.stop()
+        """Draw the final states and leave them on the screen; 10 seconds at most."""
+        super().close()
+        self._stop()
 
-    def _draw(self, info: ProgressInfo) -> None:
-        with self._drawing:
-            self._draw_task(info)
+    def _take(self, info: ProgressInfo) -> None:
+        """Hand a state to the thread that draws."""
+        if self._process != os.getpid():
+            return  # a forked child: the terminal is its parent's to draw on
+        self._news.append((info, self._clock()))
+        if self._drawer is None:
+            self._drawer = threading.Thread(
+                target=self._draw, name="similubot-terminal", daemon=True
+            )
+            self._drawer.start()
+            atexit.register(self._stop)  # a program that forgets `close` gets its cursor back
 
-    def _draw_task(self, info: ProgressInfo) -> None:
-        if info.id not in self._tasks:
-            if not self._progress.hidden:
-                self._progress.start()  # only with the first state: nothing blinks before it
-            self._tasks[info.id] = self._progress.add_task("", start=False, info=info)
-        task = self._tasks[info.id]
-        # A bar without any percentage yet moves to and fro instead of standing at 0.
-        known = info.percentage > 0 or info.status.is_final
-        if known:
-            self._progress.start_task(task)
-        self._progress.update(
-            task, total=100.0 if known else None, completed=info.percentage, info=info, refresh=True
-        )
+    def _stop(self) -> None:
+        self._closing.set()
+        if self._drawer is not None:
+            self._drawer.join(CLOSE_SECONDS)
+        atexit.unregister(self._stop)
 
+    # -- in the thread that draws -----------------------------------------------------------------
 
-class _Bars(Progress):
-    """Bars that can be hidden."""
+    def _draw(self) -> None:
+        # Where the terminal is gone there is nobody left to be told.
+        with contextlib.suppress(OSError):
+            while not self._closing.wait(INTERVAL):
+                with self._drawing:
+                    self._redraw()
+            with self._drawing:
+                self._hidden = False
+                self._redraw()
+                self._live.stop()
+                self._print(self._screen.unfinished())
+        self._news = deque(maxlen=1)
 
-    hidden = False
+    def _redraw(self) -> None:
+        """Draw what is new, where the screen is ours; called under the lock."""
+        if self._hidden or self._drawer is None:
+            return
+        if not self._live.is_started:
+            self._live.start()  # only now, so that nothing blinks before there is something
+        while self._news:
+            self._print(self._screen.take(*self._news.popleft()))
+        self._live.refresh()
 
-    def hide(self) -> None:
-        if not self.hidden:
-            self.hidden = True
-            if self.live.is_started:
-                super().refresh()
-                self.console.show_cursor(True)
+    def _renderable(self) -> RenderableType:
+        lines = () if self._hidden else self._screen.lines()
+        return Segments([segment for line in lines for segment in (*line, Segment.line())])
 
-    def refresh(self) -> None:
-        if not self.hidden:
-            super().refresh()
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        return () if self.hidden else super().get_renderables()
+    def _print(self, lines: list[Line]) -> None:
+        """Leave lines on the screen, above what moves."""
+        for line in lines:
+            self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
 
 
 def open_terminal_sink(context: SinkContext) -> Sink:
-    """Bars on stderr; the plain lines of the core where stderr is not a terminal.
+    """Bars on stderr; the core's plain lines where stderr is no terminal, or one that cannot move
+    its cursor (TERM=dumb).
 
     Raises:
-        UsageError: A target was given; there is only one terminal.
+        UsageError: The target is not ``stages``.
     """
-    if context.target:
-        raise UsageError("The sink terminal takes no target; it draws on stderr.")
+    if context.target not in (None, "stages"):
+        raise UsageError(
+            "The sink terminal draws on stderr; its only target is stages (--sink terminal=stages)."
+        )
     console = Console(stderr=True)
-    if not console.is_terminal:
+    is_screen = sys.stderr is not None and sys.stderr.isatty() and not console.is_dumb_terminal
+    if not is_screen:
         return open_lines_sink(SinkContext(None, context.settings, context.title))
-    return TerminalSink(console)
-
-
-class _InfoColumn(ProgressColumn):
-    """A column that is made of the task's `ProgressInfo`; its text is never read as markup."""
-
-    def render(self, task: Task) -> Text:
-        info: ProgressInfo = task.fields["info"]
-        text, style = self.text(info)
-        return Text(text, style=style, no_wrap=True, overflow="ellipsis")
-
-    def text(self, info: ProgressInfo) -> tuple[str, str]:
-        """The text and its style."""
-        raise NotImplementedError
-
-
-class _OperationColumn(_InfoColumn):
-    def text(self, info: ProgressInfo) -> tuple[str, str]:
-        mark = render.MARKS[info.status]
-        return f"{mark} {render.sanitize_line(info.operation, 24):<18}", "bold"
-
-
-class _PercentColumn(_InfoColumn):
-    def text(self, info: ProgressInfo) -> tuple[str, str]:
-        return f"{render.percent(info.percentage):>6}", _STYLES[info.status]
-
-
-class _DetailColumn(_InfoColumn):
-    """Sizes, speed and ETA while it runs; afterwards what became of it."""
-
-    def text(self, info: ProgressInfo) -> tuple[str, str]:
-        parts = []
-        if info.current_size is not None or info.total_size is not None:
-            parts.append(render.sizes(info))
-        if info.status is ProgressStatus.IN_PROGRESS:
-            if info.speed is not None:
-                parts.append(render.speed(info.speed, info.unit))
-            factor = info.details.get("speed_factor")
-            if isinstance(factor, int | float) and factor > 0:
-                parts.append(f"{factor:.1f}×")
-            parts.append(f"ETA {render.duration(info.eta)}")
-        else:
-            parts.append(_WORDS[info.status])
-        if info.status is not ProgressStatus.COMPLETED and info.message:
-            parts.append(render.sanitize_line(info.message, 60))
-        return "  ".join(parts), _STYLES[info.status] if info.status.is_final else "default"
+    return TerminalSink(console, stages=True if context.target else None)
