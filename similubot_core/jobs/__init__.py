@@ -6,11 +6,13 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.jobs.folder_uploader import FolderUploader
+    from similubot_core.jobs.growing import GrowingFile, serve_growing
     from similubot_core.jobs.pipeline import Job, JobResult, run_job
     from similubot_core.jobs.stages import (
         ConversionRequest,
         Converter,
         Downloader,
+        GrowingConverter,
         StageContext,
         Uploader,
         standalone_context,
@@ -21,11 +23,14 @@ __all__ = [
     "Converter",
     "Downloader",
     "FolderUploader",
+    "GrowingConverter",
+    "GrowingFile",
     "Job",
     "JobResult",
     "StageContext",
     "Uploader",
     "run_job",
+    "serve_growing",
     "standalone_context",
 ]
 
@@ -36,11 +41,14 @@ __getattr__ = lazy_names(
         "Converter": "stages",
         "Downloader": "stages",
         "FolderUploader": "folder_uploader",
+        "GrowingConverter": "stages",
+        "GrowingFile": "growing",
         "Job": "pipeline",
         "JobResult": "pipeline",
         "StageContext": "stages",
         "Uploader": "stages",
         "run_job": "pipeline",
+        "serve_growing": "growing",
         "standalone_context": "stages",
     },
 )

@@ -47,6 +47,7 @@ class GrowingFile:
         self._wanted: dict[int, int] = {}
         self._finished = False
         self._failure: str | None = None
+        self._whole: Path | None = None
 
     def add(self, start: int, end: int) -> None:
         """Mark the bytes from `start` up to `end` as written to `path`."""
@@ -75,6 +76,27 @@ class GrowingFile:
         with self._changed:
             self._failure = reason
             self._changed.notify_all()
+
+    def hand_over(self, path: Path) -> None:
+        """Say where the whole of it lies from now on; the job calls this, after `finish`."""
+        with self._changed:
+            self._whole = path
+            self._changed.notify_all()
+
+    def wait_until_whole(self, cancel: CancelToken) -> Path:
+        """Wait until all of it is here and verified; returns where it lies.
+
+        Raises:
+            StageError: The download failed.
+            Cancelled: The token was set; within 0.2 seconds.
+        """
+        with self._changed:
+            while self._whole is None:
+                if self._failure is not None:
+                    raise StageError(self._failure)
+                cancel.raise_if_cancelled()
+                self._changed.wait(WAIT_SECONDS)
+            return self._whole
 
     @property
     def is_finished(self) -> bool:

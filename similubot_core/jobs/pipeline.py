@@ -19,13 +19,16 @@ from similubot_core.jobs._checked import (
     checked_size,
     missing_module,
 )
+from similubot_core.jobs._early import EarlyConversion
 from similubot_core.jobs._limit import limit_download
 from similubot_core.jobs._rates import keep_rates, read_rates
+from similubot_core.jobs.growing import GrowingFile
 from similubot_core.jobs.stages import (
     STAGES,
     ConversionRequest,
     Converter,
     Downloader,
+    GrowingConverter,
     StageContext,
     Uploader,
 )
@@ -168,12 +171,13 @@ class _Run:
     def all_stages(self) -> tuple[str, int, str]:
         """The result's name, its bytes, and the link or the path."""
         job = self._job
-        file = self._download()
+        file, converted = self._download()
         source_size = file.stat().st_size
-        with self._stage("converter", job.converter, reads=(file,)) as context:
-            made = job.converter.run(file, job.request, context)
-            converted = checked_file("converter", job.converter, made, context.folder)
-            size = checked_size(job.converter, converted, job.request.max_size)
+        if converted is None:
+            with self._stage("converter", job.converter, reads=(file,)) as context:
+                made = job.converter.run(file, job.request, context)
+                converted = checked_file("converter", job.converter, made, context.folder)
+        size = checked_size(job.converter, converted, job.request.max_size)
         if job.uploader is None:
             result = str(_keep(converted, job))
         else:
@@ -183,24 +187,50 @@ class _Run:
             keep_rates({key: seconds / source_size for key, seconds in self._took.items()})
         return converted.name, size, result
 
-    def _download(self) -> Path:
-        """Fetch the source, unless an earlier run in this folder had it whole already."""
+    def _download(self) -> tuple[Path, Path | None]:
+        """Fetch the source, unless an earlier run in this folder had it whole already.
+
+        Returns:
+            The source, and what was made of it as it came; None where that is still to be done.
+        """
         downloader = self._job.downloader
         if downloader is None:
-            return Path(self._job.source)
+            return Path(self._job.source), None
         whole = self._own / "downloaded"
         if whole.is_dir() and len(found := list(whole.iterdir())) == 1:
-            return found[0]
-        with self._stage("downloader", downloader) as context:
-            limit = self._job.max_size
-            with limit_download(context.folder, limit, self._cancel) as token:
-                limited = replace(
-                    context, cancel=token, max_size=limit, untrusted=self._job.untrusted
-                )
-                made = downloader.run(self._job.source, limited)
-            file = checked_file("downloader", downloader, made, context.folder)
-            whole.mkdir(exist_ok=True)
-            return file.replace(whole / file.name)
+            return found[0], None
+        early = EarlyConversion(self._convert_growing, self._cancel)
+        takes_growing = isinstance(self._job.converter, GrowingConverter)
+        try:
+            with self._stage("downloader", downloader) as context:
+                limit = self._job.max_size
+                with limit_download(context.folder, limit, self._cancel) as token:
+                    limited = replace(
+                        context,
+                        cancel=token,
+                        max_size=limit,
+                        untrusted=self._job.untrusted,
+                        offer=early.offer if takes_growing else None,
+                    )
+                    made = downloader.run(self._job.source, limited)
+                file = checked_file("downloader", downloader, made, context.folder)
+                whole.mkdir(exist_ok=True)
+                file = file.replace(whole / file.name)
+        except BaseException:
+            early.abandon()
+            raise
+        came = time.monotonic()
+        converted = early.finish(file)
+        if converted is not None:  # what it took longer than the download
+            self._took[_key(self._job.converter)] = time.monotonic() - came
+        return file, converted
+
+    def _convert_growing(self, file: GrowingFile, cancel: CancelToken) -> Path:
+        converter = self._job.converter
+        assert isinstance(converter, GrowingConverter)
+        with self._stage("converter", converter) as context:
+            made = converter.run_growing(file, self._job.request, replace(context, cancel=cancel))
+            return checked_file("converter", converter, made, context.folder)
 
     @contextlib.contextmanager
     def _stage(

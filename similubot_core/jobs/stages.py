@@ -165,6 +165,25 @@ class Converter(Protocol):
         """
 
 
+@runtime_checkable
+class GrowingConverter(Converter, Protocol):
+    """A converter that can begin before it has all of the source; a converter need not be one."""
+
+    def run_growing(
+        self, file: GrowingFile, request: ConversionRequest, context: StageContext
+    ) -> Path:
+        """Convert a file that is still being downloaded, as `run` does.
+
+        It reads what is here by `similubot_core.jobs.serve_growing`, and what it has made counts
+        only once ``file.wait_until_whole`` has returned, since a download may turn out to be
+        damaged. What that raises it lets through.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+
+
 class Uploader(Protocol):
     """Brings a file to where people can fetch it."""
 

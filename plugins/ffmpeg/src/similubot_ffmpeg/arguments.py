@@ -2,10 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import TypeAlias
 
 from similubot_ffmpeg.formats import M4A, Format
 from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.plan import Plan
+
+Source: TypeAlias = Path | str
+"""A file; or, as text, the address of one that still grows, by `serve_growing`."""
 
 # The containers that are read: none of them makes FFmpeg open another file or address. Left out on
 # purpose are playlists and scripts (hls, dash, concat, sdp, imf, sbg, avisynth…), demuxers that
@@ -97,27 +101,31 @@ MOST_UNNAMED_CHANNELS = 8
 """More channels than this have no usual order, so they are mixed into one."""
 
 
-def source(file: Path, begin: float | None = None, seconds: float | None = None) -> list[str]:
+def source(file: Source, begin: float | None = None, seconds: float | None = None) -> list[str]:
     """An untrusted input: only this one file is opened, only as a container of `FORMATS`, and only
     decoders of audio read it.
 
     ``file:`` keeps a colon, a leading dash or ``subfile:`` in a name from meaning anything.
 
     Args:
-        file: The file.
+        file: The source.
         begin: Seconds that are skipped; None is from the beginning.
         seconds: How many are read at most; None is all.
     """
+    if isinstance(file, str):
+        protocols, address = "http,tcp", file
+    else:
+        protocols, address = "file", f"file:{file.absolute()}"
     return [
         *(() if begin is None else ("-ss", f"{begin:.6f}")),
         *(() if seconds is None else ("-t", f"{seconds:.6f}")),
-        *("-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)),
+        *("-protocol_whitelist", protocols, "-format_whitelist", ",".join(FORMATS)),
         *("-codec_whitelist", AUDIO_DECODERS),
-        *("-i", f"file:{file.absolute()}"),
+        *("-i", address),
     ]
 
 
-def probe(file: Path, secret: str, tracks: str) -> list[str]:
+def probe(file: Source, secret: str, tracks: str) -> list[str]:
     """Print what is in the file, and what its audio tracks are as an output called `secret`; and
     the tags of the tracks, escaped, on stdout. FFmpeg exits with an error when there are none.
 
@@ -134,13 +142,13 @@ def probe(file: Path, secret: str, tracks: str) -> list[str]:
     ]
 
 
-def measure(file: Path, stream: str) -> list[str]:
+def measure(file: Source, stream: str) -> list[str]:
     """Read a stream to its end without decoding it; the last ``out_time`` is its length."""
     return [*source(file), "-map", f"0:{stream}", "-c", "copy", "-f", "null", "-"]
 
 
 def convert(
-    file: Path,
+    file: Source,
     container: str,
     track: AudioTrack,
     bitrate: int | None,
@@ -169,7 +177,7 @@ def convert(
 
 
 def make(
-    file: Path,
+    file: Source,
     container: str,
     track: AudioTrack,
     format: Format,  # noqa: A002
@@ -206,7 +214,7 @@ def make(
     ]
 
 
-def copy_frames(file: Path, track: AudioTrack, output: Path) -> list[str]:
+def copy_frames(file: Source, track: AudioTrack, output: Path) -> list[str]:
     """A track of AAC as bare frames in ADTS, as they are."""
     return [
         *source(file),
@@ -219,7 +227,7 @@ def decode_piece(file: Path, begin: float, seconds: float) -> list[str]:
     return [*source(file, begin, seconds), "-map", "0:a:0", "-f", "null", "-"]
 
 
-def encode_part(file: Path, track: AudioTrack, bitrate: int, cut: str, output: Path) -> list[str]:
+def encode_part(file: Source, track: AudioTrack, bitrate: int, cut: str, output: Path) -> list[str]:
     """A part of a track, cut by the filter `cut`, as bare AAC frames."""
     return [
         *source(file),
@@ -233,7 +241,7 @@ def encode_part(file: Path, track: AudioTrack, bitrate: int, cut: str, output: P
 def wrap(
     frames: Path,
     delay: float,
-    file: Path,
+    file: Source,
     container: str,
     track: AudioTrack,
     output: Path,
@@ -292,7 +300,7 @@ def add_cover(
     ]
 
 
-def extract_cover(file: Path, stream: int, output: Path) -> list[str]:
+def extract_cover(file: Source, stream: int, output: Path) -> list[str]:
     """The bytes of the picture that is stream number `stream`."""
     return [
         *source(file),

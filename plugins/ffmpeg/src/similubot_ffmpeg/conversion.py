@@ -50,30 +50,45 @@ class _Made:
     run: Run
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A track that was encoded while its source was still being downloaded.
+
+    Attributes:
+        of: What was encoded, and how: it serves where the whole source asks for the same.
+        made: The result, not checked yet.
+    """
+
+    of: tuple[object, ...]
+    made: _Made
+
+
 @dataclass(slots=True)
 class Conversion:
     """One conversion. Used by one thread.
 
     Attributes:
         ffmpeg: What runs.
-        file: The source, as FFmpeg is given it.
+        file: The source, as FFmpeg is given it; for `encode_ahead` its address.
         name: The source's name for people.
         work: A folder for everything that is written; its owner removes it.
         cancel: Ends it.
         tracker: Told of the progress; the owner starts and ends it.
         default_bitrate: Kilobits per second where none is asked for.
+        ahead: What `encode_ahead` made of the same source; None when there is none.
         summary: What was done, in a sentence, once `run` has returned.
         suffix: The ending of the result's name, once `run` has returned.
         damaged: Whether what `run` returned lacks something that the source should have.
     """
 
     ffmpeg: FFmpeg
-    file: Path
+    file: arguments.Source
     name: str
     work: Path
     cancel: CancelToken
     tracker: FFmpegProgressTracker
     default_bitrate: int
+    ahead: Ahead | None = None
     summary: str = ""
     damaged: bool = False
     suffix: str = M4A.suffix
@@ -87,6 +102,7 @@ class Conversion:
             StageError: With the sentence for the user.
             Cancelled: The token was set.
         """
+        assert isinstance(self.file, Path)
         info = probe(self.ffmpeg, self.file, self.name, self.cancel)
         if not info.tracks:
             raise faults.no_audio(self.name)
@@ -111,6 +127,50 @@ class Conversion:
             return result
         assert error is not None
         raise error
+
+    def encode_ahead(self, request: ConversionRequest) -> Ahead | None:
+        """Encode the track that `run` will most likely choose, from a source that still grows.
+
+        None where nothing is encoded, or the source's beginning does not say enough, or anything
+        fails: `run` finds out why, from the whole source.
+
+        Raises:
+            Cancelled: The token was set.
+        """
+        try:
+            return self._try_ahead(request)
+        except (StageError, _NotDecodableError) as error:
+            logger.info("%s is encoded once it is here: %s", self.name, error)
+            return None
+
+    def _try_ahead(self, request: ConversionRequest) -> Ahead | None:
+        info = probe(self.ffmpeg, self.file, self.name, self.cancel)
+        format_ = FORMATS[request.format or M4A.name]
+        if not info.tracks or info.estimated or format_ is ORIGINAL:
+            return None
+        languages = self.ffmpeg.settings.languages
+        track = candidates(info.tracks, languages, request.track, self.name)[0]
+        length = info.length_of(track)
+        if length is None or length > self.ffmpeg.settings.max_duration:
+            return None
+        length = self._length(info, track, request)
+        cover = self._extract_cover(info)
+        plan = choose(
+            track,
+            request,
+            self.default_bitrate,
+            length,
+            cover_size=cover.stat().st_size if cover else 0,
+            may_copy=request.clip is None,
+            format=format_,
+        )
+        if plan.copies:
+            return None
+        final = cover is None or not format_.holds_cover
+        made = self._make_track(info, track, format_, plan, length, final, request)
+        if made.run.counts.errors or made.run.counts.cut_short:
+            return None
+        return Ahead(_what(track, format_, plan, final, request), made)
 
     def _convert(
         self, info: MediaInfo, track: AudioTrack, request: ConversionRequest, cover: Path | None
@@ -202,10 +262,10 @@ class Conversion:
         final = cover is None
         if plan.copies and format.codec == M4A.codec and request.clip is None:
             made = self._copy(info, track, length, final)
-        elif format is not M4A or request.clip is not None or plan.bitrate is None:
-            made = self._make_in_one(info, track, format, plan, length, request)
+        elif self.ahead is not None and self.ahead.of == _what(track, format, plan, final, request):
+            made = self.ahead.made
         else:
-            made = self._encode(info, track, plan.bitrate, length, final)
+            made = self._make_track(info, track, format, plan, length, final, request)
         result = made.file if cover is None else self._with_cover(made.file, cover, format)
         if format.muxer == M4A.muxer:
             index = self._check_result(result, made.run, format)
@@ -223,6 +283,21 @@ class Conversion:
         if info.cover is not None and result == made.file:
             self._notes.append("without its cover art")
         return result
+
+    def _make_track(
+        self,
+        info: MediaInfo,
+        track: AudioTrack,
+        format: Format,  # noqa: A002
+        plan: Plan,
+        length: float | None,
+        final: bool,
+        request: ConversionRequest,
+    ) -> _Made:
+        """In parts at once where that pays, else in one piece."""
+        if format is not M4A or request.clip is not None or plan.bitrate is None:
+            return self._make_in_one(info, track, format, plan, length, request)
+        return self._encode(info, track, plan.bitrate, length, final)
 
     def _make_in_one(
         self,
@@ -433,6 +508,7 @@ class Conversion:
     def _evidence(self, info: MediaInfo, track: AudioTrack, run: Run, converted: float) -> Evidence:
         """What was seen of the source."""
         counts = run.counts
+        assert isinstance(self.file, Path)
         end = source_end(self.file, info.format)
         claimed = info.claim_of(track)
         if info.format.startswith("mov,"):
@@ -476,6 +552,18 @@ class Conversion:
         FFmpeg calls CENC's "enca" by the name of what is encrypted.
         """
         return next((c for c in self._codecs(track) if c in faults.ENCRYPTIONS), None)
+
+
+def _what(
+    track: AudioTrack,
+    format: Format,  # noqa: A002
+    plan: Plan,
+    final: bool,
+    request: ConversionRequest,
+) -> tuple[object, ...]:
+    """All that decides what an encoder gets of a source."""
+    chosen = (track.number, track.codec, track.sample_rate, track.layout, track.language)
+    return (*chosen, format.name, plan, final, request.clip)
 
 
 def _of_clip(seen: Evidence, clip: tuple[float, float | None] | None) -> Evidence:

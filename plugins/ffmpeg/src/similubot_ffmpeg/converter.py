@@ -7,7 +7,9 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from similubot_core import (
     CancelToken,
@@ -18,9 +20,10 @@ from similubot_core import (
     StageError,
 )
 from similubot_core.files import move_into_place
+from similubot_core.jobs import GrowingFile, serve_growing
 from similubot_core.process import Access
 from similubot_core.render import sanitize_line
-from similubot_ffmpeg.conversion import Conversion
+from similubot_ffmpeg.conversion import Ahead, Conversion
 from similubot_ffmpeg.formats import FORMATS, M4A
 from similubot_ffmpeg.media import MediaInfo
 from similubot_ffmpeg.plan import check_request
@@ -31,6 +34,8 @@ from similubot_ffmpeg.settings import FFmpegSettings
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
 
 logger = logging.getLogger(__name__)
+
+_A_DAY = 86_400.0
 
 SUPPORTED_FORMATS = (
     *("mp4", "m4a", "m4b", "m4v", "mov", "3gp", "mkv", "mka", "webm", "avi", "flv", "ts", "m2ts"),
@@ -137,29 +142,60 @@ class AudioConverter:
         """
         return self._convert(file, request, context, None)
 
+    def run_growing(
+        self, file: GrowingFile, request: ConversionRequest, context: StageContext
+    ) -> Path:
+        """Convert a file that is still being downloaded: it is encoded as its bytes come, and
+        looked at, checked and judged once it is whole. What was encoded is used only where the
+        whole file asks for the same.
+
+        Raises:
+            StageError: With the sentence for the user.
+            Cancelled: The token was set.
+        """
+        return self._convert(file, request, context, None)
+
     def _ffmpeg(self, access: Access) -> FFmpeg:
         return FFmpeg(find_program(self._settings).path, self._settings, access)
 
     def _convert(
-        self, file: Path, request: ConversionRequest, context: StageContext, output: Path | None
+        self,
+        source: Path | GrowingFile,
+        request: ConversionRequest,
+        context: StageContext,
+        output: Path | None,
     ) -> Path:
         """Convert into the context's folder, under the source's name where `output` is None."""
         with context.attach(FFmpegProgressTracker()) as tracker:
-            tracker.update(message=f"Reading {sanitize_line(file.name, 80)}")
+            tracker.update(message=f"Reading {sanitize_line(source.name, 80)}")
             format_ = FORMATS.get(request.format or M4A.name)
             if format_ is None:
                 raise StageError(f"There is no format {sanitize_line(str(request.format), 20)}.")
             check_request(request, format_)
             check_request(ConversionRequest(self.default_bitrate))
-            _checked_source(file)
+            if isinstance(source, Path):
+                _checked_source(source)
             if output is not None and (output.exists() or output.is_symlink()):
                 raise _is_taken(output)
-            with _work_folder(context.folder) as work, _plain_name(file) as plain:
-                ffmpeg = self._ffmpeg(Access(reads=(plain,), writes=(work,)))
-                conversion = Conversion(
-                    ffmpeg, plain, file.name, work, context.cancel, tracker, self.default_bitrate
-                )
-                result = conversion.run(request)
+            with _work_folder(context.folder) as work:
+                ahead = None
+                if isinstance(source, GrowingFile):
+                    ahead = self._encode_ahead(source, request, work, context.cancel, tracker)
+                    file = _checked_source(source.wait_until_whole(context.cancel))
+                else:
+                    file = source
+                with _plain_name(file) as plain:
+                    conversion = Conversion(
+                        self._ffmpeg(Access(reads=(plain,), writes=(work,))),
+                        plain,
+                        file.name,
+                        work,
+                        context.cancel,
+                        tracker,
+                        self.default_bitrate,
+                        ahead,
+                    )
+                    result = conversion.run(request)
                 context.cancel.raise_if_cancelled()
                 ending = f"{' (damaged)' if conversion.damaged else ''}{conversion.suffix}"
                 wanted = output or context.folder / _name(file.stem, ending)
@@ -172,6 +208,29 @@ class AudioConverter:
             tracker.complete(conversion.summary)
             logger.info("Converted %s: %s", sanitize_line(file.name, 80), conversion.summary)
         return target
+
+    def _encode_ahead(
+        self,
+        source: GrowingFile,
+        request: ConversionRequest,
+        work: Path,
+        cancel: CancelToken,
+        tracker: FFmpegProgressTracker,
+    ) -> Ahead | None:
+        """Encode while the download goes on, which may stall for longer than FFmpeg may hang."""
+        patient = replace(self._settings, stall_timeout=_A_DAY)
+        program = find_program(self._settings).path
+        try:
+            with serve_growing(source, cancel) as address:
+                access = Access(writes=(work,), network=urlsplit(address).port or False)
+                ffmpeg = FFmpeg(program, patient, access)
+                conversion = Conversion(
+                    ffmpeg, address, source.name, work, cancel, tracker, self.default_bitrate
+                )
+                return conversion.encode_ahead(request)
+        except StageError as error:  # it is here by now under its own name, or no port is free
+            logger.info("%s is encoded once it is here: %s", source.name, error)
+            return None
 
 
 def _checked_source(file: Path) -> Path:

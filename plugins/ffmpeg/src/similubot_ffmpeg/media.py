@@ -55,7 +55,7 @@ class MediaInfo:
 
     Attributes:
         format: FFmpeg's name of the container, such as "mov,mp4,m4a,3gp,3g2,mj2".
-        size: Bytes of the file.
+        size: Bytes of the file; 0 of one that still grows.
         duration: Seconds; None when the file does not say (a live webm).
         start: Seconds at which the first track begins; above 0 in a file that begins with nothing.
         estimated: Whether the duration is FFmpeg's guess from the bitrate, which can be 20 % off.

@@ -94,7 +94,7 @@ def cut(count: int, length: float, sample_rate: int) -> list[Part]:
 
 def encode_parts(
     ffmpeg: FFmpeg,
-    file: Path,
+    file: arguments.Source,
     track: AudioTrack,
     bitrate: int,
     parts: Sequence[Part],

@@ -56,7 +56,7 @@ _LONGEST_TAG = 300
 _MOST_SINGLE_TRACKS = 16
 
 
-def probe(ffmpeg: FFmpeg, file: Path, name: str, cancel: CancelToken) -> MediaInfo:
+def probe(ffmpeg: FFmpeg, file: arguments.Source, name: str, cancel: CancelToken) -> MediaInfo:
     """What is in `file`, which is called `name` in errors.
 
     Raises:
@@ -64,7 +64,7 @@ def probe(ffmpeg: FFmpeg, file: Path, name: str, cancel: CancelToken) -> MediaIn
         Cancelled: The token was set.
     """
     try:
-        size = file.stat().st_size
+        size = file.stat().st_size if isinstance(file, Path) else 0
     except OSError as error:
         raise StageError(f"{name} cannot be read: {error.strerror}.") from error
     reader = InfoReader(secrets.token_hex(16))
@@ -194,7 +194,9 @@ def _with_tags(track: AudioTrack, tags: dict[str, str]) -> AudioTrack:
     )
 
 
-def measure(ffmpeg: FFmpeg, file: Path, stream: str, cancel: CancelToken) -> float | None:
+def measure(
+    ffmpeg: FFmpeg, file: arguments.Source, stream: str, cancel: CancelToken
+) -> float | None:
     """Seconds of a stream ("a:0"), found by reading it to its end; None when it cannot be read.
 
     It takes about a five hundredth of the time that encoding it takes.

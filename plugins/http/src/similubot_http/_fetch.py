@@ -16,6 +16,7 @@ import urllib3
 
 from similubot_core import CancelToken, StageError, render
 from similubot_core.files import write_error
+from similubot_core.jobs import GrowingFile
 from similubot_http.exchange import Trouble, trouble_of
 from similubot_http.names import name_limit, safe_name
 from similubot_http.session import CONNECT_SECONDS, CancellableSession
@@ -86,6 +87,7 @@ def fetch(
     refuse_pages: bool = False,
     gone: str | None = None,
     size: int | None = None,
+    offer: Callable[[GrowingFile], object] | None = None,
 ) -> Path:
     """Fetch `url` into `folder` and return the file.
 
@@ -104,6 +106,7 @@ def fetch(
         refuse_pages: Whether an answer that is an HTML page is an error.
         gone: The sentence for a file that is not there (any more); None names the host.
         size: The file's bytes, as somebody else than the server said; None is unknown.
+        offer: Gets the file while it grows, once; None when nobody wants it.
 
     Raises:
         StageError: With the sentence for the user.
@@ -120,6 +123,7 @@ def fetch(
         refuse_pages,
         gone,
         size,
+        offer,
     ).run()
 
 
@@ -136,6 +140,7 @@ class _Fetch:
         refuse_pages: bool,
         gone: str | None,
         size: int | None,
+        offer: Callable[[GrowingFile], object] | None,
     ) -> None:
         self._session = session
         self._url = url
@@ -147,6 +152,8 @@ class _Fetch:
         self._refuse_pages = refuse_pages
         self._gone = gone
         self._size = size
+        self._offer = offer
+        self._growing: GrowingFile | None = None
         self._part = folder / PART
         self._host = render.redact_source(url).split("://", 1)[-1].partition("/")[0]
         self._state = _State(hashlib.sha256(url.encode("utf-8", "replace")).hexdigest())
@@ -164,6 +171,13 @@ class _Fetch:
             raise
         except OSError as error:
             raise write_error(self._folder, error) from error
+        finally:
+            self._give_up_growing()
+
+    def _give_up_growing(self) -> None:
+        if self._growing is not None:
+            self._growing.fail("The download failed.")
+            self._growing = None
 
     def _find_what_is_there(self) -> None:
         with contextlib.suppress(OSError, ValueError, TypeError):
@@ -282,6 +296,7 @@ class _Fetch:
     def _read(self, response: requests.Response) -> None:
         self._on_progress(self._have, self._state.total, "")
         with self._part.open("ab") as file:
+            self._offer_once()
             while True:
                 piece = response.raw.read1(PIECE, decode_content=False)
                 if not piece:
@@ -289,6 +304,9 @@ class _Fetch:
                 self._check(self._have + len(piece))
                 file.write(piece)
                 self._have += len(piece)
+                if self._growing is not None:
+                    file.flush()
+                    self._growing.add(0, self._have)
                 self._on_progress(self._have, self._state.total, "")
                 self._cancel.raise_if_cancelled()
         if self._state.total is not None and self._have < self._state.total:
@@ -297,7 +315,16 @@ class _Fetch:
             self._restart()
             raise _TryAgain("it sent more than it said")
 
+    def _offer_once(self) -> None:
+        if self._offer is None:
+            return
+        growing = GrowingFile(self._part, self._state.total, self._file_name())
+        growing.add(0, self._have)
+        offer, self._offer, self._growing = self._offer, None, growing
+        offer(growing)
+
     def _restart(self) -> None:
+        self._give_up_growing()
         self._have = 0
         self._state = _State(self._state.source)
         self._part.unlink(missing_ok=True)
@@ -314,11 +341,17 @@ class _Fetch:
     def _finish(self) -> Path:
         if not self._have:
             raise StageError("The file is empty; choose another one.")
-        wanted = self._name or self._state.name or "download"
-        target = self._folder / safe_name(wanted, name_limit(self._folder))
+        target = self._folder / self._file_name()
         (self._folder / STATE).unlink(missing_ok=True)
         self._part.replace(target)
+        if self._growing is not None:
+            self._growing.finish()
+            self._growing = None
         return target
+
+    def _file_name(self) -> str:
+        wanted = self._name or self._state.name or "download"
+        return safe_name(wanted, name_limit(self._folder))
 
 
 def _number(text: str | None) -> int | None:

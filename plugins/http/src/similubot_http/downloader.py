@@ -74,6 +74,7 @@ class HttpDownloader:
                     refuse_pages=self._refuse_pages,
                     gone=self._gone,
                     size=self._size,
+                    offer=context.offer,
                 )
             tracker.complete(f"Downloaded {file.name}")
         return file
