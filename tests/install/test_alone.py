@@ -18,6 +18,7 @@ LISTED = {
     "testkit": set(),
     "tools": {"tools"},
     "loopback": {"loopback"},
+    "workers": {"workers", "bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
     "bot": {"bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
 }
 """Each plugin's folder, and what is listed once it is installed with what it needs."""
