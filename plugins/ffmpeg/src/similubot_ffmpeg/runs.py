@@ -47,6 +47,7 @@ _INPUT = re.compile(
     r"(\d{1,15}) packets read \(\d{1,18} bytes\); "
     r"(?:(\d{1,15}) frames decoded(?:; (\d{1,15}) decode errors)?;? ?\((\d{1,18}) samples\); )?$"
 )
+_INPUT_FILE = re.compile(r"(?:\[in#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?Input file #\d{1,4} \(")
 _OUTPUT = re.compile(
     r"(?:\[out#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?"
     r"  Output stream #\d{1,4}:\d{1,4} \(audio\): "
@@ -98,6 +99,8 @@ class Counts:
         """Take one line of stderr."""
         if found := _INPUT.match(line):
             self._take_input(found)
+        elif _INPUT_FILE.match(line):
+            self.packets = self.frames = self.decoded = 0
         elif found := _OUTPUT.match(line):
             self.encoded, self.written = int(found[2] or 0), int(found[3])
         elif found := _REPEATED.match(line):
@@ -111,6 +114,8 @@ class Counts:
         self.undecoded += self._last_was_undecoded
 
     def _take_input(self, found: re.Match[str]) -> None:
+        if found[4] is None and (self.decoded or int(found[1]) < self.packets):
+            return  # another track, of which FFmpeg read a packet to see what it is
         self.packets, self.frames = int(found[1]), int(found[2] or 0)
         self.decoded = int(found[4] or 0)
         # Before 7.0 the errors are not counted, but each is a line.
