@@ -70,7 +70,7 @@ def similubot_commands() -> list[CommandSpec]:
         ),
         _command("download", "links in, files out", "download"),
         _command("upload", "files in, links out", "upload"),
-        _command("watch", "show the progress of any command", "watch"),
+        _command("watch", "show the progress of any command", "watch", "WatchSettings"),
         _command(
             "plugins", "what is installed, and whether it works", "list_plugins", "CoreSettings"
         ),

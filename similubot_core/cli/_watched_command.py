@@ -1,12 +1,11 @@
 """The command that `similubot watch` runs: as it would run without us, but that we read along.
 
 Its standard input is ours. Its output goes on as it comes, byte for byte. Signals that we get go on
-to it, and on a terminal it is the foreground job, so that Ctrl-C and Ctrl-Z reach it directly. With
-`pty` it has a terminal of its own, for tools that show progress only there. POSIX only.
+to it, and on pipes it is the foreground job of our terminal, so that Ctrl-C and Ctrl-Z reach it
+directly. Else it has a terminal of its own, to which we type what is typed on ours. POSIX only.
 """
 
 import contextlib
-import fcntl
 import os
 import selectors
 import shutil
@@ -14,9 +13,10 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol
 
 from similubot_core.errors import UsageError
 from similubot_core.render import sanitize_line
@@ -32,10 +32,9 @@ FORWARDED = (
 POLL_SECONDS = 0.1
 BLOCK_BYTES = 65_536
 END_SECONDS = 1.0
+_KEYS = 0
+_FEWEST_ROWS = 5
 _SAW_INTERRUPT = 42
-
-OnBytes = Callable[[int, bytes], bool]
-"""Gets the bytes of stream 1 or 2; returns whether it wants more of them."""
 
 
 def check_program(name: str) -> None:
@@ -45,17 +44,89 @@ def check_program(name: str) -> None:
         raise UsageError(f"The program {shown} was not found; install it, or correct its name.")
 
 
+class OwnTerminal:
+    """The terminal that a command has of its own.
+
+    Args:
+        stack: Closes it.
+        rows_kept: How many rows of ours it does not get, since bars are drawn there.
+    """
+
+    def __init__(self, stack: contextlib.ExitStack, rows_kept: int) -> None:
+        self._rows_kept = rows_kept
+        self.fileno, self.its = os.openpty()
+        stack.callback(os.close, self.fileno)
+        self._has_all = False
+        self._set_size()
+        before = signal.signal(signal.SIGWINCH, lambda number, frame: self._set_size())
+        stack.callback(signal.signal, signal.SIGWINCH, before)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its columns and rows."""
+        return self._size
+
+    def type(self, keys: bytes) -> None:
+        """Type to the command."""
+        with contextlib.suppress(OSError):  # it has closed its terminal
+            os.write(self.fileno, keys)
+
+    def give_all(self, wanted: bool) -> None:
+        """Whether it gets all rows of ours, for a program that takes the whole screen."""
+        self._has_all = wanted
+        self._set_size()
+
+    def _set_size(self) -> None:
+        """Give it the size of ours; 80 by 24 where we have none."""
+        columns, rows = 80, 24
+        for stream in (1, 2, 0):
+            with contextlib.suppress(OSError):
+                columns, rows = os.get_terminal_size(stream)
+                break
+        if columns < 1 or rows < 1:  # such as of a serial line
+            columns, rows = 80, 24
+        if not self._has_all and rows - self._rows_kept >= _FEWEST_ROWS:
+            rows -= self._rows_kept
+        self._size = (columns, rows)
+        termios.tcsetwinsize(self.fileno, (rows, columns))
+
+
+class Output(Protocol):
+    """What takes the command's output."""
+
+    def opened(self, own: OwnTerminal) -> None:
+        """The command, which is started next, has this terminal of its own."""
+
+    def take(self, stream: int, data: bytes) -> bool:
+        """Take what came on stream 1 or 2, 1 being that of its own terminal where both are.
+
+        When it returns False the stream is closed, as when the reader of a pipe goes away.
+        """
+
+    def quiet(self) -> None:
+        """A tenth of a second brought no output."""
+
+    def key(self) -> None:
+        """Keys were typed to the command's own terminal."""
+
+    def stopped(self, is_stopped: bool) -> None:
+        """The command was stopped by Ctrl-Z and we are about to be, or it goes on."""
+
+
 def run_watched(
-    command: Sequence[str], *, pty: bool, on_bytes: OnBytes, on_quiet: Callable[[], object]
+    command: Sequence[str],
+    output: Output,
+    *,
+    on_terminal: frozenset[int] = frozenset(),
+    rows_kept: int = 0,
 ) -> tuple[int, set[int]]:
     """Run the command to its end, in the main thread.
 
     Args:
         command: The program and its arguments.
-        pty: Whether it gets a terminal of its own; its stderr then comes as stream 1 too.
-        on_bytes: Called with its output as it comes. When it returns False the stream is closed,
-            as when the reader of a pipe goes away.
-        on_quiet: Called when a tenth of a second brought no output.
+        output: Takes what it writes.
+        on_terminal: Which of its streams 1 and 2 are a terminal of its own.
+        rows_kept: How many rows fewer than ours that terminal has.
 
     Returns:
         The exit status, negative for the signal that ended it; and the signals that we passed on,
@@ -66,22 +137,32 @@ def run_watched(
     """
     passed_on: set[int] = set()
     with contextlib.ExitStack() as stack:
-        if pty:
-            child, outputs, stdin = _start_on_terminal(command, stack)
+        own = OwnTerminal(stack, rows_kept) if on_terminal else None
+        if own is not None:
+            output.opened(own)
+            child = _start_on_terminal(command, own, on_terminal)
         else:
-            child, stdin = _start_on_pipes(command), None
-            outputs = {_fileno(child.stdout): 1, _fileno(child.stderr): 2}
+            child = _start_on_pipes(command)
+        outputs = {}
+        if child.stdout:
+            outputs[child.stdout.fileno()] = 1
+        if child.stderr:
+            outputs[child.stderr.fileno()] = 2
+        keys = None
+        if own is not None:
+            outputs[own.fileno] = min(on_terminal)
+            keys = stack.enter_context(_Keyboard(own))
         stack.callback(_end, child)
         stack.enter_context(_signals_go_to(child, passed_on))
-        if not pty:
+        if own is None:
             stack.enter_context(_foreground(child, passed_on))
         try:
-            _read(child, outputs, stdin, passed_on, on_bytes, on_quiet)
+            _read(child, outputs, keys, passed_on, output)
         finally:
             for pipe in (child.stdout, child.stderr):
                 if pipe:
                     pipe.close()
-        while _status(child) is None:  # its output ended before it did
+        while _status(child, keys, output) is None:  # its output ended before it did
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(POLL_SECONDS)
     return child.wait(), passed_on
@@ -97,64 +178,98 @@ def _start_on_pipes(command: Sequence[str]) -> "subprocess.Popen[bytes]":
 
 
 def _start_on_terminal(
-    command: Sequence[str], stack: contextlib.ExitStack
-) -> tuple["subprocess.Popen[bytes]", dict[int, int], int | None]:
-    """Start it with a terminal for stdout and stderr, and for stdin where ours is one."""
-    ours, its = os.openpty()
-    stack.callback(os.close, ours)
+    command: Sequence[str], own: OwnTerminal, on_terminal: frozenset[int]
+) -> "subprocess.Popen[bytes]":
+    """Start it with a terminal for the streams named, and for stdin where ours is one."""
     try:
-        _set_size(ours)
-        # A line end goes on as the command wrote it; our own terminal adds the carriage return.
-        modes = termios.tcgetattr(its)
-        modes[1] &= ~termios.OPOST
-        termios.tcsetattr(its, termios.TCSANOW, modes)
+        if not (sys.stdout is not None and sys.stdout.isatty()):
+            # A line end goes on as the command wrote it.
+            modes = termios.tcgetattr(own.its)
+            modes[1] &= ~termios.OPOST
+            termios.tcsetattr(own.its, termios.TCSANOW, modes)
         typed = sys.stdin is not None and sys.stdin.isatty()
         claim = Path(__file__).with_name("_claim_terminal.py")
-        try:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", claim, *command],
-                stdin=its if typed else None,
-                stdout=its,
-                stderr=its,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise _not_started(command, error) from error
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", claim, *command],
+            stdin=own.its if typed else None,
+            stdout=own.its if 1 in on_terminal else subprocess.PIPE,
+            stderr=own.its if 2 in on_terminal else subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(command, error) from error
     finally:
-        os.close(its)
-    before = signal.signal(signal.SIGWINCH, lambda number, frame: _set_size(ours))
-    stack.callback(signal.signal, signal.SIGWINCH, before)
-    if typed:
-        stack.enter_context(_keys_as_they_come(sys.stdin.fileno()))
-    return child, {ours: 1}, ours if typed else None
+        os.close(own.its)
 
 
 def _not_started(command: Sequence[str], error: OSError) -> UsageError:
     return UsageError(f"The program {sanitize_line(command[0], 80)} could not be started: {error}.")
 
 
-def _set_size(terminal: int) -> None:
-    """Give the command's terminal the size of ours; 80 by 24 where we have none."""
-    size = b"\x18\x00\x50\x00\0\0\0\0" if sys.byteorder == "little" else b"\x00\x18\x00\x50\0\0\0\0"
-    for stream in (1, 2, 0):
-        with contextlib.suppress(OSError):
-            size = fcntl.ioctl(stream, termios.TIOCGWINSZ, size)
-            break
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+class _Keyboard:
+    """Our terminal, whose keys go to the command's own while we are in its foreground.
 
+    It hands every key on as it comes, since it is the command's terminal that reads them.
 
-@contextlib.contextmanager
-def _keys_as_they_come(terminal: int) -> Iterator[None]:
-    """Our terminal hands every key on, since it is the command's terminal that reads them."""
-    before = termios.tcgetattr(terminal)
-    modes = termios.tcgetattr(terminal)
-    modes[0] &= ~(termios.ICRNL | termios.IXON | termios.INLCR | termios.IGNCR | termios.ISTRIP)
-    modes[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
-    termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+    Args:
+        own: The command's terminal.
+    """
+
+    def __init__(self, own: OwnTerminal) -> None:
+        self._own = own
+        self.fileno = -1
+        self._before: list[Any] = []  # as termios has it
+        self.is_open = True
+
+    def __enter__(self) -> "_Keyboard | None":
+        try:
+            self.fileno = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # nobody sits there
+            return None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.fileno >= 0:
+            self.give_back()
+            os.close(self.fileno)
+
+    def take(self) -> bool:
+        """Whether the keys are ours now."""
+        try:
+            if os.tcgetpgrp(self.fileno) != os.getpgrp():
+                self._before = []  # a shell has put its own modes there
+                return False
+            if not self._before:
+                before = termios.tcgetattr(self.fileno)
+                modes = termios.tcgetattr(self.fileno)
+                modes[0] &= ~(
+                    termios.ICRNL | termios.IXON | termios.INLCR | termios.IGNCR | termios.ISTRIP
+                )
+                modes[3] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+                termios.tcsetattr(self.fileno, termios.TCSADRAIN, modes)
+                self._before = before
+        except (OSError, termios.error):  # it was hung up
+            return False
+        return self.is_open
+
+    def give_back(self) -> None:
+        """Put its modes back."""
+        if self._before:
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSADRAIN, self._before)
+            self._before = []
+
+    def pass_on(self) -> bool:
+        """Type to the command what was typed here; whether that interrupts it."""
+        keys = _read_some(self.fileno)
+        if not keys:
+            self.is_open = False
+            self._own.type(b"\x04")
+            return False
+        interrupts = _interrupts(self._own.fileno, keys)
+        self._own.type(keys)
+        return interrupts
 
 
 @contextlib.contextmanager
@@ -243,10 +358,9 @@ def _hand_over(terminal: int, group: int) -> None:
 def _read(
     child: "subprocess.Popen[bytes]",
     outputs: dict[int, int],
-    keys_to: int | None,
+    keys: _Keyboard | None,
     typed: set[int],
-    on_bytes: OnBytes,
-    on_quiet: Callable[[], object],
+    output: Output,
 ) -> None:
     """Hand its output on until that ends, or the command has ended and says nothing more.
 
@@ -255,27 +369,38 @@ def _read(
     with selectors.DefaultSelector() as selector:
         for fileno, stream in outputs.items():
             selector.register(fileno, selectors.EVENT_READ, stream)
-        if keys_to is not None:
-            selector.register(sys.stdin.fileno(), selectors.EVENT_READ, 0)
         open_outputs = set(outputs)
         while open_outputs:
-            ended = _status(child) is not None
+            ended = _status(child, keys, output) is not None
+            if keys is not None:
+                _listen(selector, keys)
             ready = selector.select(POLL_SECONDS)
             if not ready:
-                on_quiet()
+                output.quiet()
             for key, _ in ready:
-                data = _read_some(key.fd)
-                if key.data == 0 and keys_to is not None:
-                    if _interrupts(keys_to, data):
+                if key.data == _KEYS and keys is not None:
+                    output.key()
+                    if keys.pass_on():
                         typed.add(signal.SIGINT)
-                    _send_keys(keys_to, data, selector, key.fd)
-                elif not data or not on_bytes(key.data, data):
+                    continue
+                data = _read_some(key.fd)
+                if not data or not output.take(key.data, data):
                     selector.unregister(key.fd)
                     open_outputs.discard(key.fd)
                     if data:
                         _hang_up(child, key.fd)
-            if ended and not any(key.data for key, _ in ready):
+            if ended and not any(key.data != _KEYS for key, _ in ready):
                 return
+
+
+def _listen(selector: selectors.BaseSelector, keys: _Keyboard) -> None:
+    """Wait for keys too, while they are ours."""
+    listens = keys.fileno in selector.get_map()
+    if keys.take() is not listens:
+        if listens:
+            selector.unregister(keys.fileno)
+        else:
+            selector.register(keys.fileno, selectors.EVENT_READ, _KEYS)
 
 
 def _interrupts(terminal: int, keys: bytes) -> bool:
@@ -285,14 +410,6 @@ def _interrupts(terminal: int, keys: bytes) -> bool:
     except termios.error:  # it is closed
         return False
     return bool(modes[3] & termios.ISIG) and modes[6][termios.VINTR] in keys
-
-
-def _send_keys(terminal: int, data: bytes, selector: selectors.BaseSelector, keyboard: int) -> None:
-    """Pass typed keys on; our keyboard's end is told as Ctrl-D."""
-    with contextlib.suppress(OSError):  # the command has closed its terminal
-        os.write(terminal, data or b"\x04")
-    if not data:
-        selector.unregister(keyboard)
 
 
 def _read_some(fileno: int) -> bytes:
@@ -307,14 +424,16 @@ def _hang_up(child: "subprocess.Popen[bytes]", fileno: int) -> None:
 
     A command that has closed its own end is not told: it may have work left.
     """
-    if child.stdout is None:
-        _signal(child, signal.SIGHUP)
+    is_pipe = False
     for pipe in (child.stdout, child.stderr):
         if pipe and not pipe.closed and pipe.fileno() == fileno:
             pipe.close()
+            is_pipe = True
+    if not is_pipe:
+        _signal(child, signal.SIGHUP)
 
 
-def _status(child: "subprocess.Popen[bytes]") -> int | None:
+def _status(child: "subprocess.Popen[bytes]", keys: _Keyboard | None, output: Output) -> int | None:
     """Its exit status, None while it runs; when Ctrl-Z has stopped it, we stop too.
 
     The shell that started us then sees a stopped job, and wakes us with SIGCONT.
@@ -325,7 +444,11 @@ def _status(child: "subprocess.Popen[bytes]") -> int | None:
     if pid == 0:
         return None
     if os.WIFSTOPPED(status):
+        output.stopped(True)
+        if keys is not None:
+            keys.give_back()
         _stop_too(child)
+        output.stopped(False)
         return None
     child.returncode = os.waitstatus_to_exitcode(status)
     return child.returncode
@@ -359,8 +482,3 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         from similubot_core.process import stop_process
 
         stop_process(child)
-
-
-def _fileno(pipe: object) -> int:
-    fileno: int = pipe.fileno()  # type: ignore[attr-defined]
-    return fileno

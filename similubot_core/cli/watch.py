@@ -2,29 +2,42 @@
 
 import argparse
 import codecs
+import contextlib
+import errno
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from similubot_core import render
 from similubot_core.cli._find_program import inner_commands, program_names
-from similubot_core.cli._watched_command import check_program, run_watched
+from similubot_core.cli._screen import Screen
+from similubot_core.cli._terminal_view import TerminalView
+from similubot_core.cli._watched_command import OwnTerminal, check_program, run_watched
 from similubot_core.cli.sink_options import add_sink_option, open_sinks
 from similubot_core.errors import UsageError
-from similubot_core.plugins.specs import CommandContext, Sink, TrackerSpec
-from similubot_core.process import LineSplitter
+from similubot_core.plugins.choice import WatchSettings
+from similubot_core.plugins.specs import CommandContext, Sink, TerminalSink, TrackerSpec
 from similubot_core.progress.info import ProgressInfo
 from similubot_core.progress.percent_tracker import TRACKER_NAME, PercentTracker
 from similubot_core.progress.tracker import ProgressTracker
 
 logger = logging.getLogger(__name__)
 
+ROWS_OF_BARS = 2
+"""Rows of our terminal that the command does not get."""
+
 _CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_MOST_OF_A_LINE = 65_536
+_READING_SECONDS = 0.1
+_READING_SHARE = 0.05
+"""How much of a processor's time reading the output may take at once, and how much of all time."""
+_MOST_WAITING = 65_536
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,11 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tracker", metavar="NAME", help="who reads the output (default: by program)"
     )
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--pty",
         action="store_true",
-        help="give the command a terminal, for tools that show progress only there",
+        help="give the command a terminal of its own (default: where we are on one)",
     )
+    where.add_argument("--pipe", action="store_true", help="give it pipes, on a terminal too")
     parser.add_argument("--title", metavar="TEXT", help="what the sinks call it")
     add_sink_option(parser)
     parser.add_argument(
@@ -51,25 +66,41 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         command = command[1:]
     if not command:
         raise UsageError("Name the command to run: similubot watch -- COMMAND …")
-    if arguments.pty and not arguments.sink and sys.stdout.isatty():
-        raise UsageError(
-            "With --pty the command draws on this terminal itself; name with --sink where else "
-            "its progress is shown."
-        )
     check_program(command[0])
+    defaults = context.settings.table(WatchSettings)
     program = render.sanitize_line(Path(command[0]).name, 40)
     tracker = choose_tracker(context, arguments.tracker, command)
     title = render.sanitize_line(arguments.title, 80) if arguments.title else ""
+    shown = _streams_on_a_terminal()
+    if arguments.pty:
+        own: frozenset[int] = frozenset({1, 2})
+    else:
+        own = frozenset() if arguments.pipe or defaults.pipe or _is_plain() else shown
     with ExitStack() as stack:
-        for sink in open_sinks(stack, context, arguments.sink or (), title or program):
+        sinks = open_sinks(stack, context, arguments.sink or defaults.sink, title or program)
+        for sink in sinks:
             tracker.add_callback(_titled(sink, title) if title else sink.show)
-        output = _Output(tracker)
+        bars = [sink for sink in sinks if isinstance(sink, TerminalSink)] if 2 in shown else []
+        in_place = own if shown >= own else frozenset[int]()
+        output = _Output(tracker, bars, in_place or shown)
         with tracker:
-            status, passed_on = run_watched(
-                command, pty=arguments.pty, on_bytes=output.take, on_quiet=output.quiet
-            )
-            output.close()
+            try:
+                status, passed_on = run_watched(
+                    command, output, on_terminal=own, rows_kept=ROWS_OF_BARS if bars else 0
+                )
+            finally:
+                output.close()
             return _end(tracker, program, status, passed_on)
+
+
+def _streams_on_a_terminal() -> frozenset[int]:
+    streams = ((1, sys.__stdout__), (2, sys.__stderr__))
+    return frozenset(number for number, stream in streams if stream is not None and stream.isatty())
+
+
+def _is_plain() -> bool:
+    """Whether our terminal draws nothing: that of a CI service, or a dumb one."""
+    return bool(os.environ.get("CI")) or os.environ.get("TERM", "dumb") == "dumb"
 
 
 def choose_tracker(
@@ -144,89 +175,214 @@ def _end(tracker: ProgressTracker, program: str, status: int, passed_on: set[int
     return status if status >= 0 else 128 - status
 
 
-class _Output:
-    """Where the command's output goes: unchanged to where ours goes, and as lines to the tracker.
+class _Reader:
+    """Gives rows to the tracker, within a bounded share of the time.
 
     Args:
-        tracker: Reads the lines. One that raises is logged and not asked again; the command must
+        tracker: Reads the rows. One that raises is logged and not asked again; the command must
             not suffer from it.
     """
 
     def __init__(self, tracker: ProgressTracker) -> None:
         self._tracker: ProgressTracker | None = tracker
-        self._lines = {1: LineSplitter(self._parse), 2: LineSplitter(self._parse)}
-        self._text = {
-            stream: codecs.getincrementaldecoder("utf-8")(errors="replace") for stream in (1, 2)
-        }
-        self._tails = {1: "", 2: ""}
-        self._rows: set[int] = set()
+        self._began = time.monotonic()
+        self._spent = 0.0
 
-    def take(self, stream: int, data: bytes) -> bool:
-        """Pass on and read what came on stream 1 or 2; False when nobody takes it any more."""
-        try:
-            self._pass_on(stream, data)
-        except BrokenPipeError:
-            return False
-        finally:
-            self._lines[stream].feed(data)
-            if data.rfind(b"\r") > data.rfind(b"\n"):
-                self._rows.add(stream)
-            elif b"\n" in data:
-                self._rows.discard(stream)
-        return True
+    @property
+    def has_time(self) -> bool:
+        """Whether reading has taken no more than its share so far."""
+        allowed = _READING_SECONDS + _READING_SHARE * (time.monotonic() - self._began)
+        return self._spent < allowed
 
-    def quiet(self) -> None:
-        """Read a row that is complete though nothing ends it.
+    def spend(self, work: Callable[[], object]) -> None:
+        """Do work that counts as reading."""
+        before = time.thread_time()
+        work()
+        self._spent += time.thread_time() - before
 
-        Tools that begin each row with a carriage return (rsync, curl) end it only with the next.
-        """
-        for stream in self._rows:
-            self._lines[stream].close()
-        for stream, tail in self._tails.items():
-            if _may_be_a_question(tail):
-                self._show_lines(stream, "\n")
-
-    def close(self) -> None:
-        """Read the last line, which may have no end; show what a sink still keeps of the output."""
-        for splitter in self._lines.values():
-            splitter.close()
-        for stream, tail in self._tails.items():
-            if tail:
-                self._show_lines(stream, "\n")
-
-    def _pass_on(self, stream: int, data: bytes) -> None:
-        shown, ours = (sys.stdout, sys.__stdout__) if stream == 1 else (sys.stderr, sys.__stderr__)
-        if ours is None:
-            return
-        if shown is not ours and ours.isatty():
-            # A sink draws on this very terminal, and has put itself in between: whole lines go
-            # above what it draws, and what the command redraws by itself gives way to the bar.
-            self._show_lines(stream, self._text[stream].decode(data))
-        else:
-            ours.buffer.write(data)
-            ours.buffer.flush()
-
-    def _show_lines(self, stream: int, text: str) -> None:
-        """Show whole lines above the bars, each as it was when it ended; keep the rest."""
-        lines = (self._tails[stream] + text).split("\n")
-        self._tails[stream] = lines.pop()[-_MOST_OF_A_LINE:]
-        whole = [line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines]
-        if whole:
-            (sys.stdout if stream == 1 else sys.stderr).write("".join(whole))
-
-    def _parse(self, line: str) -> None:
+    def read(self, row: str) -> bool:
+        """Read one row; whether it says something about progress."""
         if self._tracker is None:
-            return
+            return False
         parse: Callable[[str], bool] = self._tracker.parse_output
         try:
-            parse(line)
+            return bool(parse(row))
         except Exception as error:
             self._tracker = None
             logger.warning("The tracker cannot read the output any further.", exc_info=error)
+            return False
+
+    def read_in_time(self, row: str) -> bool:
+        """The same; a row that comes when the share is spent is passed over."""
+        if not self.has_time:
+            return False
+        before = time.thread_time()
+        says_progress = self.read(row)
+        self._spent += time.thread_time() - before
+        return says_progress
 
 
-def _may_be_a_question(tail: str) -> bool:
-    """Whether a line without an end may wait for an answer: words, and nothing that redraws it."""
-    if "\r" in tail or "\b" in tail or "\x1b[" in tail.replace("\x1b[0m", ""):
-        return False
-    return any(map(str.isalpha, tail)) or tail.rstrip().endswith((">", "?", ":", "$", "#"))
+class _Passing:
+    """One stream that goes on to where ours goes, byte for byte, and is read on the way.
+
+    What comes faster than it can be read is read at its end alone.
+    """
+
+    def __init__(self, stream: int, reader: _Reader) -> None:
+        self._to = sys.__stdout__ if stream == 1 else sys.__stderr__
+        self._reader = reader
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._screen = Screen(reader.read)
+        self._waiting = b""
+
+    def take(self, data: bytes) -> None:
+        try:
+            if self._to is not None:
+                self._to.buffer.write(data)
+                self._to.buffer.flush()
+        finally:
+            if self._waiting:
+                data = self._waiting + data
+            if len(data) > _MOST_WAITING:
+                # Not from the middle of a line on, and not as the end of the one before.
+                data = b"\n" + data[-_MOST_WAITING:].partition(b"\n")[2]
+            self._waiting = data
+            if self._reader.has_time:
+                self._reader.spend(self._read)
+
+    def quiet(self) -> None:
+        if self._waiting:
+            self._reader.spend(self._read)
+        self._screen.read_row()
+
+    def close(self) -> None:
+        self.quiet()
+
+    def _read(self) -> None:
+        data, self._waiting = self._waiting, b""
+        self._screen.feed(self._decoder.decode(data))
+
+
+class _Showing:
+    """One or both streams that are shown on our terminal, above the bars of a sink."""
+
+    def __init__(self, view: TerminalView) -> None:
+        self._view = view
+        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+
+    def take(self, stream: int, data: bytes) -> None:
+        if stream not in self._decoders:
+            made = codecs.getincrementaldecoder("utf-8")
+            self._decoders[stream] = made(errors="surrogateescape")
+        self._view.feed(self._decoders[stream].decode(data))
+
+
+class _Output:
+    """What becomes of the command's output: it goes to where ours goes, and to the tracker.
+
+    Args:
+        tracker: Reads it.
+        bars: The sinks that draw on our terminal.
+        in_place: The streams that are shown above their bars; the others go on as they are.
+    """
+
+    def __init__(
+        self, tracker: ProgressTracker, bars: Sequence[TerminalSink], in_place: frozenset[int]
+    ) -> None:
+        self._reader = _Reader(tracker)
+        self._bars = bars
+        self._in_place = in_place if bars else frozenset[int]()
+        self._passing = {
+            stream: _Passing(stream, self._reader)
+            for stream in (1, 2)
+            if stream not in self._in_place
+        }
+        self._own: OwnTerminal | None = None
+        self._view: TerminalView | None = None
+        self._showing: _Showing | None = None
+
+    def opened(self, own: OwnTerminal) -> None:
+        """The command has a terminal of its own."""
+        self._own = own
+
+    def take(self, stream: int, data: bytes) -> bool:
+        """Take what came on stream 1 or 2; False when nobody takes it any more."""
+        try:
+            if stream in self._passing:
+                self._passing[stream].take(data)
+            else:
+                self._shown().take(stream, data)
+        except BrokenPipeError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # a terminal that was hung up
+                raise
+            return False
+        return True
+
+    def quiet(self) -> None:
+        """Read what is complete though nothing ends it."""
+        for passing in self._passing.values():
+            passing.quiet()
+        if self._view is not None:
+            self._follow_size(self._view)
+            self._view.quiet()
+
+    def key(self) -> None:
+        """A key was typed to the command's own terminal."""
+        if self._in_place:
+            self._shown()
+        if self._view is not None:
+            self._view.key()
+
+    def stopped(self, is_stopped: bool) -> None:
+        """The command was stopped by Ctrl-Z, or goes on."""
+        if is_stopped and self._view is not None:
+            self._view.leave()
+        for sink in self._bars:
+            if is_stopped:
+                sink.hide()
+            else:
+                sink.unhide()
+
+    def close(self) -> None:
+        """Read and show what is left."""
+        for passing in self._passing.values():
+            passing.close()
+        if self._view is not None:
+            with contextlib.suppress(OSError):  # nobody sees it any more
+                self._view.close()
+
+    def _shown(self) -> _Showing:
+        if self._showing is None or self._view is None:
+            ours = sys.__stderr__
+            assert ours is not None  # a sink draws on it
+            own = self._own
+            self._view = TerminalView(
+                self._reader.read_in_time,
+                cast(BinaryIO, ours.buffer),
+                self._bars,
+                own.size if own is not None else _size_of(ours.fileno()),
+                newline=own is None,
+                reply=own.type if own is not None else _not_asked,
+                on_full_screen=own.give_all if own is not None else _not_asked,
+            )
+            self._showing = _Showing(self._view)
+        else:
+            self._follow_size(self._view)
+        return self._showing
+
+    def _follow_size(self, view: TerminalView) -> None:
+        if self._own is not None:
+            view.resize(self._own.size)
+
+
+def _not_asked(answer: object) -> None:
+    """A command on pipes asks no terminal for anything."""
+
+
+def _size_of(terminal: int) -> tuple[int, int]:
+    columns, rows = 80, 24
+    with contextlib.suppress(OSError):
+        columns, rows = os.get_terminal_size(terminal)
+    return max(columns, 20), max(rows - ROWS_OF_BARS, 2)

@@ -65,6 +65,22 @@ class ConvertSettings:
     sink: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class WatchSettings:
+    """Defaults of `similubot watch`; what is typed wins.
+
+    Attributes:
+        sink: Where progress is shown, as ``NAME`` or ``NAME=TARGET``; empty is bars on a terminal
+            and lines elsewhere.
+        pipe: Whether commands get pipes on a terminal too.
+    """
+
+    table_name: ClassVar[str] = "watch"
+
+    sink: tuple[str, ...] = ()
+    pipe: bool = False
+
+
 # -- downloaders
 
 

@@ -29,6 +29,8 @@ _MOST_LAYERS = 4096
 _LONGEST_LINE = 4096
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+# What a program reports to its terminal: 1 is running, 2 failing, 4 paused, with a percentage.
+_REPORT = re.compile(r"\x1b\]9;4;[124];(\d{1,3})(?:\x07|\x1b\\)")
 _PERCENT = r"(?<![\w.,%+-])(\d{1,3}(?:[.,]\d{1,2})?)\s?%(?![\w%])"
 _ANYWHERE = re.compile(_PERCENT)
 _BAR = re.compile(r"%[\[|]|[\[(]\s*\d{1,3}(?:[.,]\d{1,2})?\s?%[\])]")
@@ -199,14 +201,15 @@ class PercentTracker(ProgressTracker):
         self._layers: dict[str, float] = {}
         self._evidence = _Evidence(clock)
         self._context = ""
+        self._reports = False
         self._rsync = _Rsync()
 
     def parse_output(self, text: str) -> bool:
         """Read whole lines; see the class for what counts."""
         found = False
-        for line in re.split(r"[\r\n]+", text):
+        for line in re.split(r"[\r\n]+|(?=\x1b\]9;4;)", text):
             with self._reading:
-                row = self._read(_ESCAPES.sub("", line[:_LONGEST_LINE]))
+                row = self._report(line) or self._read(_ESCAPES.sub("", line[:_LONGEST_LINE]))
                 if row is None:
                     continue
                 counts = self._evidence.counts(row)
@@ -214,6 +217,17 @@ class PercentTracker(ProgressTracker):
             found = True
             self.update(percentage, **changes)
         return found
+
+    def _report(self, line: str) -> _Row | None:
+        """What the program itself reports; once it did, no other row counts."""
+        match = _REPORT.match(line)
+        if match is None or int(match[1]) > 100:
+            return None
+        if not self._reports:
+            self._reports = True
+            self._reader = _no_row
+            self._evidence = _Evidence(self._evidence.clock)
+        return _Row(float(match[1]), "OSC 9;4")
 
     def _read(self, line: str) -> _Row | None:
         if self._reader is not None:
@@ -278,6 +292,11 @@ class PercentTracker(ProgressTracker):
             return ""  # "[ 47%] Building x.o": the number is of the whole
         # pip says "Downloading x.whl" on a line of its own, above the bar.
         return self._context.rstrip() if _PHASE.match(self._context) else ""
+
+
+def _no_row(line: str) -> _Row | None:
+    """A line that says nothing."""
+    return None
 
 
 def _percentage_in(line: str) -> tuple[float, str, int] | None:

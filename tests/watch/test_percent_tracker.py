@@ -196,6 +196,20 @@ def test_where_the_counts_on_a_row_disagree_the_counts_are_read() -> None:
     assert percentages(rows)[-1] == 30
 
 
+def test_what_a_program_reports_to_its_terminal_counts_and_its_other_rows_do_not() -> None:
+    rows = "\n".join(f"\x1b]9;4;1;{n}\x07file {n}: 99%" for n in (1, 5, 10, 19))
+    assert percentages(rows)[-1] == 19
+
+
+def test_reports_need_no_line_ends() -> None:
+    clock = FakeClock()
+    tracker = PercentTracker(clock=clock)
+    for n in range(1, 9):
+        tracker.parse_output(f"\x1b]9;4;1;{n}\x1b\\\x1b]9;4;1;{n + 1}\x1b\\\x1b]9;4;0\x07")
+        clock.advance(1)
+    assert tracker.get_current_progress().percentage == 9
+
+
 def test_docker_pull_on_a_pipe_is_the_mean_of_its_layers() -> None:
     assert percentages(DOCKER_ON_A_PIPE) == [0, 0, 25, 25, 50, 75, 99.99]
 

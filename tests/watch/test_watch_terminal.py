@@ -94,11 +94,13 @@ def terminal() -> Iterator[Callable[[Sequence[str]], Terminal]]:
 
 
 TRAPS = (
-    "import signal, sys\n"
+    "import select, signal, sys\n"
     "def told(number, frame):\n"
     "    print('got', number)\n"
     "signal.signal(2, told)\n"
     "print('ready')\n"
+    # A signal that comes just before a read blocks is handled only after it: so no read blocks.
+    "while not select.select([0], [], [], 0.1)[0]: pass\n"
     "print('typed', input())\n"
 )
 
@@ -156,11 +158,11 @@ def test_lines_of_the_command_stand_above_the_bars(
         "sys.stdin.readline()\n"
     )
     screen = terminal([*WATCH, "--", *python(code)])
-    screen.read_until(b"39.0%")
+    screen.read_until(b"last words")
     screen.type(b"\n")
     assert screen.wait() == 0
-    assert b"first line\r\n" in screen.screen
-    assert b"last words\r\n" in screen.screen
+    assert b"first line\r" in screen.screen
+    assert b"last words\r" in screen.screen
     assert b"100.0%" in screen.screen
 
 
@@ -215,12 +217,58 @@ def test_a_change_of_size_reaches_the_terminal_of_its_own(
     assert screen.wait() == 0
 
 
-def test_bars_and_a_terminal_of_its_own_on_one_screen_are_refused(
+def test_on_a_terminal_the_command_gets_one_of_its_own(
     terminal: Callable[[Sequence[str]], Terminal],
 ) -> None:
-    screen = terminal([*WATCH, "--pty", "--", "true"])
-    assert screen.wait() == 2
-    assert b"--sink" in screen.screen
+    screen = terminal([*WATCH, "--", *python("import os; print([os.isatty(n) for n in range(3)])")])
+    assert screen.wait() == 0
+    assert b"[True, True, True]" in screen.screen
+
+
+def test_with_pipe_it_gets_pipes_on_a_terminal_too(
+    terminal: Callable[[Sequence[str]], Terminal],
+) -> None:
+    code = "import os; print([os.isatty(n) for n in range(3)])"
+    screen = terminal([*WATCH, "--pipe", "--", *python(code)])
+    assert screen.wait() == 0
+    assert b"[True, False, False]" in screen.screen
+
+
+def test_what_goes_to_a_pipe_does_so_on_a_terminal_too(
+    terminal: Callable[[Sequence[str]], Terminal], tmp_path: Path
+) -> None:
+    code = "import os; print([os.isatty(n) for n in range(3)])"
+    script = 'out=$1; shift; exec "$@" > "$out"'
+    command = ["sh", "-c", script, "sh", str(tmp_path / "out"), *WATCH, "--", *python(code)]
+    assert terminal(command).wait() == 0
+    assert (tmp_path / "out").read_bytes() == b"[True, False, True]\n"
+
+
+def test_ctrl_c_that_a_command_catches_is_cancelled(
+    terminal: Callable[[Sequence[str]], Terminal],
+) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(2, lambda number, frame: sys.exit(255))\n"  # as FFmpeg does
+        "print('ready')\n"
+        "while True: time.sleep(0.1)\n"
+    )
+    for options in ([], ["--pipe"]):
+        screen = terminal([*WATCH, *options, "--", *python(code)])
+        screen.read_until(b"ready")
+        screen.type(b"\x03")
+        assert screen.wait() == 255
+        assert b"cancelled" in screen.screen
+
+
+def test_a_question_can_be_seen_and_answered(
+    terminal: Callable[[Sequence[str]], Terminal],
+) -> None:
+    screen = terminal([*WATCH, "--", *python("print('Hello', input('Your name, please, '))")])
+    screen.read_until(b"Your name, please,")
+    screen.type(b"Bob\r")
+    screen.read_until(b"Hello Bob")
+    assert screen.wait() == 0
 
 
 def test_with_a_terminal_of_its_own_the_output_is_the_same_bytes() -> None:
