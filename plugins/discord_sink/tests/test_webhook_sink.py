@@ -18,6 +18,7 @@ from similubot_discord_sink import similubot_sinks
 from similubot_discord_sink.settings import DiscordSettings
 from similubot_discord_sink.webhook_sink import WebhookAddress, open_webhook_sink
 from similubot_loopback.discord_server import LoopbackDiscord, Webhook
+from similubot_testkit.sink_rules import assert_sink_keeps_the_rules
 
 TOKEN = "x" * 68
 
@@ -226,3 +227,18 @@ def test_watch_reports_a_real_ffmpeg_to_a_webhook(
     (message,) = server.messages()
     assert str(message.embeds[0]["title"]).startswith("✅")
     assert hook.token not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_it_keeps_the_rules_of_sinks(server: LoopbackDiscord, settings: Settings) -> None:
+    hanging = server.add_webhook()
+    server.fail(path=str(hanging.id), delay=60, times=None)
+
+    def shown() -> str:
+        return "\n".join(f"{message.content} {message.embeds}" for message in server.messages())
+
+    assert_sink_keeps_the_rules(
+        lambda: open_webhook_sink(SinkContext(server.add_webhook().url, settings)),
+        shown,
+        stalled=lambda: open_webhook_sink(SinkContext(hanging.url, settings)),
+    )

@@ -17,6 +17,7 @@ from similubot_core import (
     StageContext,
     StageError,
 )
+from similubot_testkit.stage_rules import assert_downloader_keeps_the_rules
 from similubot_yt_dlp.checks import check
 from similubot_yt_dlp.downloader import YtDlpDownloader
 
@@ -112,3 +113,8 @@ def test_doctor_says_when_it_is_stale() -> None:
     (stale,) = check(datetime.date(2030, 1, 1))
     assert fresh.ok
     assert not stale.ok
+
+
+@pytest.mark.slow
+def test_it_keeps_the_rules_of_downloaders(site: str) -> None:
+    assert_downloader_keeps_the_rules(YtDlpDownloader(), f"{site}/one", stalled=f"{site}/slow")

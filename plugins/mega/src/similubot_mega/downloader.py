@@ -89,7 +89,7 @@ class MegaDownloader:
             api = self._api(transport, context.cancel, lambda text: tracker.update(message=text))
             remote = self._find(api, link)
             try:
-                self._check_size(remote, context.folder)
+                self._check_size(remote, context)
                 target = _free(context.folder, safe_name(remote.name, name_limit(context.folder)))
                 self._fetch(link, remote, target, tracker, api, transport, context)
             except OSError as error:
@@ -260,18 +260,18 @@ class MegaDownloader:
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
-    def _check_limit(self, remote: RemoteFile) -> None:
-        limit = self._settings.max_size
+    def _check_limit(self, remote: RemoteFile, most: int | None = None) -> None:
+        limit = min(filter(None, (self._settings.max_size, most)), default=None)
         if limit is not None and remote.size > limit:
             raise StageError(
                 f"The file has {shown_size(remote.size)}, more than the {shown_size(limit)} that "
                 "are allowed here; choose a smaller one."
             )
 
-    def _check_size(self, remote: RemoteFile, folder: Path) -> None:
+    def _check_size(self, remote: RemoteFile, context: StageContext) -> None:
         """Refuse what is too large before its first byte."""
-        self._check_limit(remote)
-        free = shutil.disk_usage(folder).free + bytes_on_disk(folder)
+        self._check_limit(remote, context.max_size)
+        free = shutil.disk_usage(context.folder).free + bytes_on_disk(context.folder)
         if remote.size + _SPARE_BYTES > free:
             raise StorageError(
                 f"The download needs {shown_size(remote.size + _SPARE_BYTES)} of disk space, "

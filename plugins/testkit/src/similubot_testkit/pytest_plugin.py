@@ -78,6 +78,38 @@ def assert_tracker_keeps_the_rules() -> Callable[..., None]:
 
 
 @pytest.fixture
+def assert_sink_keeps_the_rules() -> Callable[..., None]:
+    """The check of a sink: ``assert_sink_keeps_the_rules(open_it, shown)``."""
+    from similubot_testkit import sink_rules
+
+    return sink_rules.assert_sink_keeps_the_rules
+
+
+@pytest.fixture
+def assert_downloader_keeps_the_rules() -> Callable[..., None]:
+    """The check of a downloader: ``assert_downloader_keeps_the_rules(it, source)``."""
+    from similubot_testkit import stage_rules
+
+    return stage_rules.assert_downloader_keeps_the_rules
+
+
+@pytest.fixture
+def assert_converter_keeps_the_rules() -> Callable[..., None]:
+    """The check of a converter: ``assert_converter_keeps_the_rules(it, file)``."""
+    from similubot_testkit import stage_rules
+
+    return stage_rules.assert_converter_keeps_the_rules
+
+
+@pytest.fixture
+def assert_uploader_keeps_the_rules() -> Callable[..., None]:
+    """The check of an uploader: ``assert_uploader_keeps_the_rules(it, file)``."""
+    from similubot_testkit import stage_rules
+
+    return stage_rules.assert_uploader_keeps_the_rules
+
+
+@pytest.fixture
 def load_only() -> Callable[..., Plugins]:
     """A plugin manager without discovery: ``load_only(my_plugin).get(SinkSpec, "mine")``."""
     from similubot_testkit.only_these_plugins import load_only
