@@ -121,7 +121,11 @@ class EditQueue:
             raise
 
     def _next(self) -> None:
-        """Give the turn on; it is nobody's when nobody waits."""
+        """Give the turn on, when the service allows one; it is nobody's when nobody waits."""
+        loop = asyncio.get_running_loop()
+        if (left := self._free_at - loop.time()) > 0:
+            loop.call_later(left, self._next)  # who is urgent may come meanwhile, and goes first
+            return
         if not self._waiting:
             self._busy = False
             return

@@ -1,13 +1,15 @@
-"""LiveSink: a live message as a sink, in an event loop and a thread of its own."""
+"""LiveSink: a live message as a sink, in the event loop that all live sinks share."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol
 
+from similubot_core.live.loop import join_loop, leave_loop
 from similubot_core.live.message import FrameT, FrameT_contra, LiveMessage, Target
 from similubot_core.live.operations import Operations, OperationState
 from similubot_core.progress.info import ProgressInfo
@@ -27,7 +29,7 @@ class LiveSink(Generic[FrameT]):
 
     Args:
         target: The message.
-        render: Makes a frame of all operations; called in the sink's own thread.
+        render: Makes a frame of all operations; called in the live sinks' thread.
         interval: Seconds from the end of one edit to the next.
     """
 
@@ -38,7 +40,7 @@ class LiveSink(Generic[FrameT]):
         interval: float,
     ) -> None:
         self._operations = Operations()
-        self._loop = asyncio.new_event_loop()
+        self._loop = join_loop()
         self._target = target
         self._message: LiveMessage[FrameT] = LiveMessage(
             target, lambda: render(self._operations.states()), interval, self._loop
@@ -46,8 +48,7 @@ class LiveSink(Generic[FrameT]):
         self._take = self._operations.callback(self._message)
         self._closing = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="similubot-live", daemon=True)
-        self._thread.start()
+        self._process = os.getpid()
 
     def show(self, info: ProgressInfo) -> None:
         """Take the newest state of an operation; any thread, never blocks."""
@@ -59,19 +60,15 @@ class LiveSink(Generic[FrameT]):
             if self._closed:
                 return
             self._closed = True
+        if self._process != os.getpid():
+            return  # the parent of this fork shows it
         done = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
         try:
             done.result(CLOSE_WITHIN + 5)
         except concurrent.futures.TimeoutError:
             done.cancel()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        leave_loop(self._loop)
 
     async def _finish(self) -> None:
         await self._message.aclose(CLOSE_WITHIN)
         await self._target.aclose()
-
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()

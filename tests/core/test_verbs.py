@@ -79,7 +79,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (site / "verbs_plugin.py").write_text(PLUGIN)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: verbs\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[similubot]\nverbs = verbs_plugin\n")
-    others = "bot,catbox,discord_sink,ffmpeg,http,loopback,mega,notify,terminal_sink,workers,yt_dlp"
+    others = (
+        "bot,catbox,discord_sink,ffmpeg,http,loopback,matrix,mega,notify,telegram,terminal_sink,"
+        "workers,yt_dlp"
+    )
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("SIMILUBOT_")},
         "PYTHONPATH": str(site),

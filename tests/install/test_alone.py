@@ -14,6 +14,7 @@ LISTED = {
     "catbox": {"catbox"},
     "discord_sink": {"discord_sink"},
     "notify": {"notify"},
+    "telegram": {"telegram"},
     "terminal_sink": {"terminal_sink"},
     "testkit": set(),
     "tools": {"tools"},

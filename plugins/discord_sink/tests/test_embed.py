@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_core.live import Operations, OperationState
+from similubot_core.live.text import cut, units
 from similubot_discord_sink.embed import STATUS_COLOURS, job_embed
-from similubot_discord_sink.plain_text import cut, escape, units
+from similubot_discord_sink.plain_text import escape
 from similubot_loopback.discord_server.messages import pinged_by
 from similubot_loopback.discord_server.validate import check_body
 

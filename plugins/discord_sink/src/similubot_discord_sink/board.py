@@ -10,7 +10,8 @@ import discord
 
 from similubot_core import ProgressCallback, ProgressStatus, render
 from similubot_core.live import LiveMessage, Operations
-from similubot_discord_sink.embed import LONGEST_BAR, STATUS_COLOURS, present_state, speed_of
+from similubot_core.live.text import present_state, speed_of
+from similubot_discord_sink.embed import LONGEST_BAR, STATUS_COLOURS
 from similubot_discord_sink.plain_text import escape
 from similubot_discord_sink.target import Frame, MessageTarget
 

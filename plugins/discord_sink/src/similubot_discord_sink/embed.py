@@ -10,13 +10,12 @@ import discord
 
 from similubot_core import ProgressInfo, ProgressStatus, render
 from similubot_core.live import OperationState
+from similubot_core.live.text import mark, present_state, shown_states, speed_of, took
 from similubot_discord_sink.plain_text import escape
 
 NAME_LIMIT = 100
 MESSAGE_LIMIT = 500
-SHOWN_OPERATIONS = 10
 LONGEST_BAR = 100
-PLANNED_MARK = "▫️"
 
 STATUS_COLOURS = {
     ProgressStatus.STARTING: 0xF1C40F,
@@ -65,17 +64,6 @@ def job_embed(
     return embed
 
 
-def present_state(states: Sequence[OperationState]) -> OperationState | None:
-    """The operation to show in full: the first that has not ended well, else the last."""
-    begun = [state for state in states if state.info is not None]
-    for state in begun:
-        if state.info is not None and state.info.status is not ProgressStatus.COMPLETED:
-            return state
-    if begun and len(begun) < len(states):
-        return next(state for state in states if state.info is None)
-    return begun[-1] if begun else None
-
-
 def _lines(
     states: Sequence[OperationState],
     present: OperationState | None,
@@ -83,27 +71,16 @@ def _lines(
     named: bool,
     bar_length: int,
 ) -> list[str]:
-    hidden = max(0, len(states) - SHOWN_OPERATIONS)
-    shown = list(states[hidden:])
-    if present is not None and present not in shown:
-        shown[0] = present
+    hidden, shown = shown_states(states, present)
     lines = [f"… {hidden} more before"] if hidden else []
     for state in shown:
         if state is present and state.info is not None:
             if named or len(states) > 1:
-                lines.append(f"{_mark(state)} **{escape(state.name, NAME_LIMIT)}**{_took(state)}")
+                lines.append(f"{mark(state)} **{escape(state.name, NAME_LIMIT)}**{took(state)}")
             lines += _present_lines(state.info, bar_length)
         else:
-            lines.append(f"{_mark(state)} {escape(state.name, NAME_LIMIT)}{_took(state)}")
+            lines.append(f"{mark(state)} {escape(state.name, NAME_LIMIT)}{took(state)}")
     return lines
-
-
-def _mark(state: OperationState) -> str:
-    return PLANNED_MARK if state.info is None else render.MARKS[state.info.status]
-
-
-def _took(state: OperationState) -> str:
-    return "" if state.seconds is None else f" · {render.duration(state.seconds)}"
 
 
 def _present_lines(info: ProgressInfo, bar_length: int) -> list[str]:
@@ -128,12 +105,3 @@ def _add_fields(embed: discord.Embed, info: ProgressInfo) -> None:
         link = escape(url, MESSAGE_LIMIT, links=True)
         if link:
             embed.add_field(name="Link", value=link, inline=False)
-
-
-def speed_of(info: ProgressInfo) -> str:
-    """Units a second; of a conversion, which has none, how many times faster than playing."""
-    factor = info.details.get("speed_factor")
-    known = isinstance(factor, int | float) and math.isfinite(factor) and factor > 0
-    if info.speed is None and known:
-        return f"{factor:.1f}×"
-    return render.speed(info.speed, info.unit)

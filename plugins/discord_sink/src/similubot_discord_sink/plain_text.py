@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import re
 
+from similubot_core.live.text import ZERO_WIDTH, cut
 from similubot_core.render import sanitize_line
 
 _MARKUP = re.compile(r"([\\*_~|`>#\[\]()<])")
 _LIST = re.compile(r"^([-+]|\d+[.)])")
 _LINK = re.compile(r"https?://[^\s<>`\\|]+")
-ZERO_WIDTH = "\u200b"
-
-
-def units(text: str) -> int:
-    """The length as Discord may count it: in UTF-16 units, which is never less than characters."""
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
-def cut(text: str, limit: int) -> str:
-    """At most `limit` UTF-16 units of a text; "…" stands for what was cut."""
-    if units(text) <= limit:
-        return text
-    kept, room = [], limit - 1
-    for character in text:
-        room -= units(character)
-        if room < 0:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
 
 
 def escape(text: str, limit: int = 100, *, links: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""similubot-loopback: MEGA, Catbox and Discord servers on this machine, and the demo."""
+"""similubot-loopback: MEGA, Catbox, Discord and Telegram servers on this machine, and the demo."""
 
 import argparse
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from similubot_loopback.catbox_server import LoopbackCatbox
     from similubot_loopback.discord_server import LoopbackDiscord
     from similubot_loopback.mega_server import LoopbackMega
+    from similubot_loopback.telegram_server import LoopbackTelegram
 
 
 @pytest.fixture
@@ -41,4 +42,13 @@ def loopback_discord() -> Iterator[LoopbackDiscord]:
     from similubot_loopback.discord_server import LoopbackDiscord
 
     with LoopbackDiscord() as server:
+        yield server
+
+
+@pytest.fixture
+def loopback_telegram() -> Iterator[LoopbackTelegram]:
+    """A Telegram server; ``.api_url`` and ``.token`` are what the sink's settings take."""
+    from similubot_loopback.telegram_server import LoopbackTelegram
+
+    with LoopbackTelegram() as server:
         yield server
