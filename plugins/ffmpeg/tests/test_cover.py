@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from similubot_core import ConversionRequest, StageContext
+from similubot_ffmpeg import AudioConverter
 from similubot_loopback.media import run_ffmpeg
 
 MOST_MEMORY = 300 * 1024 * 1024
@@ -56,7 +58,7 @@ def with_covers(maker: Path, folder: Path, kind: str, pictures: list[bytes]) -> 
             inputs += ["-i", str(picture)]
             output += ["-map", str(number + 1)]
     file = folder / f"with covers.{kind}"
-    copied = ("-c:v", "copy", "-disposition:v", "attached_pic")
+    copied = ("-c:v", "copy", "-disposition:v", "attached_pic", "-metadata", "comment=kept")
     run_ffmpeg(maker, *audio, *inputs, "-map", "0", *output, *copied, str(file))
     return file
 
@@ -106,6 +108,35 @@ def test_a_sane_cover_beside_others_that_are_not_is_kept_byte_by_byte(
     assert memory < MOST_MEMORY
     assert "without its cover art" not in message
     assert cover_of(maker, result) == sane
+
+
+@pytest.mark.parametrize("format_", ["opus", "original"])
+def test_an_ogg_file_keeps_its_cover_as_a_tag_beside_the_others(
+    format_: str, ffmpeg: Path, maker: Path, converter: AudioConverter, tmp_path: Path
+) -> None:
+    sane, request = png(1400, 1400), ConversionRequest(format="opus")
+    source = with_covers(maker, tmp_path, "flac", [sane])
+    made = converter.run(source, request, StageContext(tmp_path))
+    if format_ == "original":  # from Ogg to Ogg
+        (tmp_path / "again").mkdir()
+        again = StageContext(tmp_path / "again")
+        made = converter.run(made, ConversionRequest(format=format_), again)
+    assert cover_of(maker, made) == sane
+    tags = subprocess.run(
+        [ffmpeg, "-v", "error", "-i", made, "-map", "0:a", "-c", "copy", "-f", "ffmetadata", "-"],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert b"comment=kept\n" in tags
+
+
+def test_an_ogg_file_takes_no_cover_that_is_too_large_to_decode(
+    maker: Path, converter: AudioConverter, tmp_path: Path
+) -> None:
+    source = with_covers(maker, tmp_path, "flac", [png(15_000, 15_000)])
+    made = converter.run(source, ConversionRequest(format="opus"), StageContext(tmp_path))
+    assert cover_of(maker, made) == b""
 
 
 def test_frames_of_a_video_are_not_decoded(ffmpeg: Path, maker: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_original_is_copied_into_the_container_that_takes_it(
     assert decoded(result) == pytest.approx(8.0, abs=0.1)
 
 
-@pytest.mark.parametrize("name", ["m4a", "mp3", "flac"])
+@pytest.mark.parametrize("name", ["m4a", "mp3", "opus", "flac"])
 def test_tags_and_cover_are_kept_where_the_container_takes_them(
     name: str, shapes: Callable[[str], Path], newest: AudioConverter, tmp_path: Path
 ) -> None:

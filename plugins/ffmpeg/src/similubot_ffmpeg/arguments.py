@@ -300,6 +300,34 @@ def add_cover(
     ]
 
 
+def check_cover(cover: Path, demuxer: str) -> list[str]:
+    """Read a picture, unless it has more than `MOST_COVER_PIXELS`."""
+    return [
+        *("-protocol_whitelist", "file", "-codec_whitelist", "png,mjpeg"),
+        *("-max_pixels", str(MOST_COVER_PIXELS), "-f", demuxer, "-i", f"file:{cover.absolute()}"),
+        *("-map", "0:v:0", "-c", "copy", "-f", "null", "-"),
+    ]
+
+
+def add_tags(audio: Path, tags: Path, output: Path, format: Format) -> list[str]:  # noqa: A002
+    """`audio`, a result of ours in Ogg, as it is, with further tags.
+
+    Args:
+        audio: The result.
+        tags: The tags in FFmpeg's own form (ffmetadata).
+        output: What is written.
+        format: What it is.
+    """
+    return [
+        *("-i", f"file:{audio.absolute()}", "-f", "ffmetadata", "-i", f"file:{tags.absolute()}"),
+        *("-map", "0:a:0", "-c", "copy", "-map_chapters", "0"),
+        # Of two sources, FFmpeg takes both, and of one name the first (4.2.2 to 9.0.2).
+        *("-map_metadata:s:a:0", "0:s:a:0", "-map_metadata:s:a:0", "1:g"),
+        *format.options,
+        *("-f", format.muxer, f"file:{output.absolute()}"),
+    ]
+
+
 def extract_cover(file: Source, stream: int, output: Path) -> list[str]:
     """The bytes of the picture that is stream number `stream`."""
     return [

@@ -34,6 +34,11 @@ class Format:
     options: tuple[str, ...] = ()
     holds_cover: bool = False
 
+    @property
+    def cover_is_a_tag(self) -> bool:
+        """Whether the cover is text among the tags, as in Ogg."""
+        return self.muxer in ("opus", "ogg")
+
 
 # What every decoder of AAC plays; others are made these: one without any layout (Speex, TTA) is
 # taken as what its count suggests, and 2.1 becomes 5.1.
@@ -65,6 +70,7 @@ FORMATS = {
         Format(
             *("opus", "Opus in an .opus file", ".opus", "opus", "opus", "libopus"),
             *((16, 512), "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"),
+            holds_cover=True,
         ),
         Format(
             *("flac", "FLAC, lossless", ".flac", "flac", "flac", "flac", None),
@@ -110,5 +116,5 @@ def container_of(codec: str) -> Format:
     return Format(
         *("original", ORIGINAL.summary, suffix, muxer, codec, ""),
         options=options,
-        holds_cover=muxer in ("ipod", "mp3", "flac"),
+        holds_cover=muxer in ("ipod", "mp3", "flac", "opus", "ogg"),
     )
