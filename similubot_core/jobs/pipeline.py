@@ -23,6 +23,7 @@ from similubot_core.jobs._early import EarlyConversion
 from similubot_core.jobs._limit import limit_download
 from similubot_core.jobs._rates import keep_rates, read_rates
 from similubot_core.jobs.growing import GrowingFile
+from similubot_core.jobs.no_conversion import NoConversion
 from similubot_core.jobs.stages import (
     STAGES,
     ConversionRequest,
@@ -40,10 +41,6 @@ SMALLEST_MEASURED = 64 * 1024
 """How long a stage takes for less than this says nothing of how long it takes for more."""
 
 
-_AS_THE_SOURCE = ("none", "original")
-"""The formats whose ending only the result tells."""
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be done with one source.
@@ -59,6 +56,8 @@ class Job:
         max_size: Bytes that the download may have at most; None is no limit.
         untrusted: As in `StageContext`.
         overwrite: Whether a file at `output` is replaced.
+        any_suffix: Whether the result's ending depends on the source, so that only the result tells
+            whether an output's name has the right one.
     """
 
     source: str
@@ -70,6 +69,7 @@ class Job:
     max_size: int | None = None
     untrusted: bool = False
     overwrite: bool = False
+    any_suffix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,7 @@ class _Run:
                         cancel=token,
                         max_size=limit,
                         untrusted=self._job.untrusted,
+                        audio_only=not isinstance(self._job.converter, NoConversion),
                         offer=early.offer if takes_growing else None,
                     )
                     made = downloader.run(self._job.source, limited)
@@ -299,7 +300,7 @@ def _keep(converted: Path, job: Job) -> Path:
     target = _target(job, converted.name)
     named = job.output is not None and target == job.output
     endings = converted.suffix.lower(), target.suffix.lower()
-    if named and job.request.format in _AS_THE_SOURCE and all(endings) and endings[0] != endings[1]:
+    if named and job.any_suffix and all(endings) and endings[0] != endings[1]:
         raise StageError(
             f"The result is a {render.sanitize_line(converted.suffix, 20)} file; name the output "
             "accordingly, or choose another --format."

@@ -41,6 +41,8 @@ class StageContext:
             writes more.
         untrusted: Whether the source comes from somebody else than who runs the program, as in the
             bot: no private address is then connected to.
+        audio_only: Whether nothing but the audio of what is fetched will be used; a downloader that
+            can choose then fetches no video.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class StageContext:
     weight: float | None = None
     max_size: int | None = None
     untrusted: bool = False
+    audio_only: bool = False
 
     def attach(self, tracker: TrackerT) -> TrackerT:
         """Make `tracker` a part of this job, whose callbacks then get its states; returns it, for

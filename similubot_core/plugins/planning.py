@@ -137,6 +137,7 @@ def plan_job(
         max_size,
         untrusted,
         overwrite,
+        any_suffix=not chosen.format.suffix,
     )
 
 

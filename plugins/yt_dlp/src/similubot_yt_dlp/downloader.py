@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from similubot_core import CountingTracker, StageContext, StageError, render
-from similubot_core.process import Access, run_process
+from similubot_core.process import Access, ProcessStalled, run_process
 from similubot_http import safe_name
 from similubot_yt_dlp.settings import YtDlpSettings
 
 _PROGRESS, _DONE = "similubot-progress ", "similubot-done "
-_AUDIO = "bestaudio/best"
+_AUDIO, _WHOLE = "bestaudio/best", "best/bestvideo/bestaudio"
 _REASONS = (
     (re.compile(r"private network"), "the link leads to an address of a private network"),
     (re.compile(r"Unsupported URL"), "yt-dlp does not know this site"),
@@ -68,14 +68,25 @@ class YtDlpDownloader:
                 elif line.startswith(_DONE) and not done:
                     done.update(_object(line.removeprefix(_DONE)))
 
-            ended = run_process(
-                self._command(source, context, max_size),
-                cancel=context.cancel,
-                on_line=read,
-                stall_timeout=self._settings.stall_timeout,
-                cwd=context.folder,
-                access=Access(reads=_python(), writes=(context.folder,), network=True),
-            )
+            try:
+                ended = run_process(
+                    self._command(source, context, max_size),
+                    cancel=context.cancel,
+                    on_line=read,
+                    stall_timeout=self._settings.stall_timeout,
+                    cwd=context.folder,
+                    access=Access(reads=_python(), writes=(context.folder,), network=True),
+                )
+            except ProcessStalled as error:
+                raise StageError(
+                    f"The site sent nothing for {render.duration(self._settings.stall_timeout)}, "
+                    "so the download was given up; try again later."
+                ) from error
+            if ended.returncode < 0:
+                raise StageError(
+                    "Something stopped yt-dlp before it was done; try again.",
+                    detail=f"signal {-ended.returncode}",
+                )
             if ended.returncode != 0:
                 raise StageError(
                     f"I can't download this link: {_reason(ended.stderr_tail)}.",
@@ -94,6 +105,7 @@ class YtDlpDownloader:
 
     def _command(self, source: str, context: StageContext, max_size: int | None) -> list[str]:
         networks = self._networks if context.untrusted else None
+        usual = _AUDIO if context.audio_only else _WHOLE
         size = [] if max_size is None else ["--max-filesize", str(max_size)]
         return [
             sys.executable, "-I", str(Path(__file__).with_name("_child.py")), json.dumps(networks),
@@ -101,7 +113,7 @@ class YtDlpDownloader:
             "--playlist-items", "1", "--match-filters", "!is_live", "--fixup", "never",
             "--ffmpeg-location", "/nonexistent", "--downloader", "native", "--restrict-filenames",
             "--socket-timeout", "20", "--retries", "5", "--fragment-retries", "5",
-            "--format", self._settings.format or _AUDIO, *size,
+            "--format", self._settings.format or usual, *size,
             "--output", "media.%(ext)s", "--quiet", "--progress", "--newline",
             "--progress-template", "download:" + _PROGRESS + "%(progress)j",
             "--print", "after_move:" + _DONE + "%(.{title,playlist_count})j",
