@@ -37,6 +37,7 @@ test: $(VENV)/.dev
 test-all: $(VENV)/.dev
 	if command -v npm; then npm install --silent --prefix plugins/mega/tests/node; fi
 	SIMILUBOT_TEST_FFMPEGS="$$($(BIN)/python plugins/ffmpeg/tests/fetch_ffmpegs.py $(VENV)/ffmpegs)" \
+	  SIMILUBOT_TEST_SYNAPSE="$$($(BIN)/python plugins/matrix/tests/fetch_synapse.py $(VENV)/synapse)" \
 	  $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev

@@ -17,7 +17,7 @@ from similubot_core.render import sanitize_line
 WHAT_TO_INSTALL = (
     "No plugin is installed. From a checkout of SimiluBot, `pip install . ./plugins/bot` brings "
     "everything; ./plugins/http (which mega and catbox need), mega, ffmpeg, catbox, yt_dlp, "
-    "discord_sink, telegram, notify and terminal_sink can be installed one by one."
+    "discord_sink, matrix, telegram, notify and terminal_sink can be installed one by one."
 )
 
 

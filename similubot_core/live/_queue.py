@@ -23,13 +23,15 @@ class SharedLimit:
 
     Attributes:
         key: Messages with an equal one share a queue: one edit at a time.
-        gap: Seconds from the end of one edit to the next in that queue.
+        gap: Seconds from the end of one edit to the next in that queue, in the long run.
+        burst: How many edits may go without that gap, after a rest of so many gaps.
         a_second: Edits begun in a second over all queues of one event loop.
     """
 
     key: Hashable
     gap: float = 0.0
     a_second: float = 40.0
+    burst: int = 1
 
 
 _queues: weakref.WeakValueDictionary[tuple[int, Hashable], EditQueue] = (
@@ -72,6 +74,7 @@ class EditQueue:
         self._limit = limit
         self._busy = False
         self._free_at = 0.0
+        self._spent_until = 0.0
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     def pause(self, seconds: float) -> None:
@@ -104,8 +107,18 @@ class EditQueue:
             if timer is not None:
                 timer.cancel()
             if self._limit.gap:
-                self.pause(self._limit.gap)
+                self._spend(loop)
             end()
+
+    def _spend(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Count an edit; the burst is there again when all that was spent has passed."""
+        now, gap = loop.time(), self._limit.gap
+        self._spent_until = max(self._spent_until, now) + gap
+        self.pause(self._spent_until - (self._limit.burst - 1) * gap - now)
+        loop.call_at(self._spent_until, self._pay)
+
+    def _pay(self) -> None:
+        """Nothing; until then the loop keeps this queue, which messages to come shall share."""
 
     async def _wait(self, is_urgent: Callable[[], bool], loop: asyncio.AbstractEventLoop) -> None:
         future: asyncio.Future[None] = loop.create_future()

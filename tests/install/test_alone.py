@@ -13,6 +13,7 @@ LISTED = {
     "ffmpeg": {"ffmpeg"},
     "catbox": {"catbox"},
     "discord_sink": {"discord_sink"},
+    "matrix": {"matrix"},
     "notify": {"notify"},
     "telegram": {"telegram"},
     "terminal_sink": {"terminal_sink"},

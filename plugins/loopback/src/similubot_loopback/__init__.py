@@ -1,4 +1,4 @@
-"""similubot-loopback: MEGA, Catbox, Discord and Telegram servers on this machine, and the demo."""
+"""similubot-loopback: servers of MEGA, Catbox and messengers on this machine, and the demo."""
 
 import argparse
 

@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from similubot_loopback.catbox_server import LoopbackCatbox
     from similubot_loopback.discord_server import LoopbackDiscord
+    from similubot_loopback.matrix_server import LoopbackMatrix
     from similubot_loopback.mega_server import LoopbackMega
     from similubot_loopback.telegram_server import LoopbackTelegram
 
@@ -51,4 +52,13 @@ def loopback_telegram() -> Iterator[LoopbackTelegram]:
     from similubot_loopback.telegram_server import LoopbackTelegram
 
     with LoopbackTelegram() as server:
+        yield server
+
+
+@pytest.fixture
+def loopback_matrix() -> Iterator[LoopbackMatrix]:
+    """A Matrix server; ``.url`` and ``.token``, and rooms by ``.add_room("#name")``."""
+    from similubot_loopback.matrix_server import LoopbackMatrix
+
+    with LoopbackMatrix() as server:
         yield server
