@@ -9,7 +9,7 @@ from typing import NoReturn
 from similubot_core import __version__
 from similubot_core.errors import Cancelled, SimilubotError, UsageError, user_message
 from similubot_core.exit_status import CANCELLED, DONE, FAILED, WRONG_USAGE
-from similubot_core.plugins.manager import INTERFACE_VERSIONS, load_from_environment
+from similubot_core.plugins.manager import load_from_environment
 from similubot_core.plugins.specs import CommandContext, CommandSpec, Plugins
 
 
@@ -74,8 +74,7 @@ def _run(arguments: list[str]) -> int:
     options, rest = common.parse_known_args(own)
     rest += arguments[len(own) :]
     if rest[:1] == ["--version"]:
-        spoken = ", ".join(map(str, INTERFACE_VERSIONS))
-        print(f"similubot {__version__} (plugin interface {spoken})")  # noqa: T201
+        print(f"similubot {__version__}")  # noqa: T201
         return DONE
     if not rest or rest[0] in ("-h", "--help"):
         plugins = load_from_environment(none=options.no_plugins, hooks=("similubot_commands",))

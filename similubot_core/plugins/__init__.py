@@ -6,12 +6,7 @@ from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from similubot_core.plugins.hookspecs import hookimpl
-    from similubot_core.plugins.manager import (
-        HOOKS,
-        INTERFACE_VERSIONS,
-        load_from_environment,
-        load_plugins,
-    )
+    from similubot_core.plugins.manager import HOOKS, load_from_environment, load_plugins
     from similubot_core.plugins.planning import plan_job
     from similubot_core.plugins.specs import (
         AnySpec,
@@ -33,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOOKS",
-    "INTERFACE_VERSIONS",
     "AnySpec",
     "Check",
     "CommandContext",
@@ -66,7 +60,6 @@ __getattr__ = lazy_names(
         "DownloaderSpec": "specs",
         "OutputFormat": "specs",
         "HOOKS": "manager",
-        "INTERFACE_VERSIONS": "manager",
         "PluginRecord": "specs",
         "Plugins": "specs",
         "Sink": "specs",

@@ -31,6 +31,8 @@ class Distribution(Protocol):
 
     @property
     def metadata(self) -> Metadata: ...
+    @property
+    def requires(self) -> list[str] | None: ...
 
 
 class EntryPoint(Protocol):
@@ -53,17 +55,25 @@ class InstalledDistribution:
 
     folder: str
 
-    @cached_property
+    @property
     def metadata(self) -> "dict[str, str]":
         """Name and version; "" for what the file does not say."""
-        found = {"Name": "", "Version": ""}
+        return {key: (self._fields.get(key) or [""])[0] for key in ("Name", "Version")}
+
+    @property
+    def requires(self) -> list[str]:
+        """What it asks for, as in "similubot-core>=0.1"."""
+        return self._fields.get("Requires-Dist", [])
+
+    @cached_property
+    def _fields(self) -> "dict[str, list[str]]":
+        found: dict[str, list[str]] = {}
         for file in ("METADATA", "PKG-INFO"):
             for line in _lines(os.path.join(self.folder, file)):  # noqa: PTH118
                 if not line.strip():
                     break  # the headers end here
                 key, _, value = line.partition(":")
-                if key in found and not found[key]:
-                    found[key] = value.strip()
+                found.setdefault(key, []).append(value.strip())
         return found
 
 

@@ -16,6 +16,7 @@ import pluggy
 from similubot_core import __version__
 from similubot_core.errors import PluginError
 from similubot_core.plugins import hookspecs
+from similubot_core.plugins._fits import asked_of, excludes
 from similubot_core.plugins._installed import EntryPoint, find_entry_points
 from similubot_core.plugins.specs import (
     CONVERTER_OPTIONS,
@@ -36,10 +37,6 @@ from similubot_core.plugins.specs import (
 DISABLE_VARIABLE = "SIMILUBOT_DISABLE_PLUGINS"
 STRICT_VARIABLE = "SIMILUBOT_STRICT_PLUGINS"
 SLOW_IMPORT_SECONDS = 5.0
-
-INTERFACE_VERSIONS = (1,)
-"""The versions of the plugin interface that this core speaks. A plugin names the one it was written
-for as ``similubot_interface = 1`` in its module; without it, 1 is meant."""
 
 HOOKS: Mapping[str, tuple[type[AnySpec], ...]] = {
     "similubot_trackers": (TrackerSpec,),
@@ -141,13 +138,18 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, hooks: Collection[st
     if record.name == CORE:
         reason = f"The name {CORE} is taken by SimiluBot itself; name the entry point differently."
         return _Loaded(replace(record, status="broken", reason=reason))
+    asked = _asked(point)
+    if excludes(asked, __version__):
+        reason = (
+            f"It asks for similubot-core{_shown(asked, 80)}, and this is {__version__}; install "
+            "the versions of both that fit."
+        )
+        return _Loaded(replace(record, status="incompatible", reason=reason))
     try:
         # A stray print of a plugin must not end up among the results on stdout.
         with contextlib.redirect_stdout(sys.stderr), _named_when_slow(record):
             plugin = point.load()
             return _Loaded(record, _register(manager, record, plugin, hooks))
-    except _Incompatible as error:
-        return _Loaded(replace(record, status="incompatible", reason=str(error)))
     except PluginError as error:
         return _Loaded(replace(record, status="broken", reason=error.message))
     except KeyboardInterrupt:
@@ -182,10 +184,6 @@ def _named_when_slow(record: PluginRecord) -> Iterator[None]:
         timer.cancel()
 
 
-class _Incompatible(Exception):  # noqa: N818
-    """The plugin was written for another version of the interface."""
-
-
 def _register(
     manager: pluggy.PluginManager, record: PluginRecord, plugin: object, hooks: Collection[str]
 ) -> tuple[AnySpec, ...]:
@@ -194,13 +192,6 @@ def _register(
     pluggy checks less: a misspelt hook, a class, an ``async def`` or a marker of another project
     would pass and do nothing. What fails here is taken out again whole.
     """
-    wanted = getattr(plugin, "similubot_interface", 1)
-    if wanted not in INTERFACE_VERSIONS:
-        spoken = ", ".join(map(str, INTERFACE_VERSIONS))
-        raise _Incompatible(
-            f"It was written for version {_shown(str(wanted))} of the plugin interface and this "
-            f"core speaks {spoken}; install the versions of both that fit."
-        )
     if inspect.isclass(plugin):
         raise PluginError("Its entry point names a class; name the module, or an instance.")
     name = f"{record.distribution}:{record.name}"
@@ -421,6 +412,15 @@ def _record(point: EntryPoint, status: Literal["ok"] = "ok", reason: str = "") -
             metadata = dist.metadata
             name, version = metadata["Name"] or "", metadata["Version"] or ""
     return PluginRecord(point.name, name, version, status, reason)
+
+
+def _asked(point: EntryPoint) -> str:
+    """What its distribution asks of the core; "" is nothing in particular."""
+    # Metadata that is missing or broken must not hide the plugin, or any other.
+    with contextlib.suppress(Exception):
+        if point.dist is not None:
+            return asked_of("similubot-core", point.dist.requires or [])
+    return ""
 
 
 def _label(record: PluginRecord) -> str:

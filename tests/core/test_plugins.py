@@ -12,9 +12,10 @@ from typing import Protocol
 
 import pytest
 
-from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError
+from similubot_core import CommandSpec, PluginError, SinkSpec, TrackerSpec, UsageError, __version__
 from similubot_core.plugins import _installed as installed
 from similubot_core.plugins import manager
+from similubot_core.plugins._fits import excludes
 from similubot_core.plugins.manager import load_from_environment, load_plugins
 
 
@@ -200,11 +201,6 @@ TRAPS: dict[str, tuple[str | None, str | None, str, str]] = {
         "duplicate", r"^Two commands are called 'plugins', of core .* and wants-the-cores-command "
         r".*; the core's is used: ",
     ),
-    "is-newer": (
-        f"similubot_interface = 2\n{with_hook('return []')}", None,
-        "incompatible", r"^It was written for version 2 of the plugin interface and this core "
-        r"speaks 1; install the versions of both that fit\.$",
-    ),
     "is-registered-again": (
         None, "is-registered-again = good",
         "broken", r"^Its entry point names what another plugin registered already; ",
@@ -226,7 +222,16 @@ TRAPS: dict[str, tuple[str | None, str | None, str, str]] = {
 }  # fmt: skip
 
 
+NEWER = """Metadata-Version: 2.1
+Name: is-newer
+Version: 1.0
+Requires-Dist: rich>=13
+Requires-Dist: similubot_core (>=7.1,<7.2)
+"""
+
+
 def build(place: Place) -> None:
+    place.distribution("is-newer", "raise SystemExit('it must not be imported')", metadata=NEWER)
     place.distribution("good", GOOD)
     for name, (source, points, _, _) in TRAPS.items():
         place.distribution(name, source, points=points)
@@ -276,6 +281,31 @@ def test_the_good_ones_are_ok_in_the_same_call(listed: dict[str, dict[str, str]]
         }  # fmt: skip
 
 
+def test_a_plugin_for_another_version_of_the_core_is_incompatible_and_not_imported(
+    listed: dict[str, dict[str, str]],
+) -> None:
+    record = listed["is-newer is-newer"]
+    assert record["status"] == "incompatible"
+    assert record["reason"] == (
+        f"It asks for similubot-core>=7.1,<7.2, and this is {__version__}; install the versions of "
+        "both that fit."
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "fits"),
+    [
+        ("", True), ("==0.2.10", True), ("==0.2.9", False), ("==0.2", False), (">=0.2", True),
+        (">=0.2,<0.3", True), (">=0.1,<0.2", False), ("<0.2.10", False), ("<=0.2.10", True),
+        (">0.2.9", True), (">0.2.10", False), ("!=0.2.10", False), ("!=0.2.1", True),
+        ("~=0.2.3", True), ("~=0.2", True), ("~=0.1.3", False), ("~=0.2.11", False),
+        ("==0.2.*", True), (">=1.0rc1", True), (">=9;python_version<'3'", True), ("===x", True),
+    ],
+)  # fmt: skip
+def test_a_version_fits_unless_it_is_plainly_excluded(asked: str, fits: bool) -> None:
+    assert excludes(asked, "0.2.10") is not fits
+
+
 def test_two_distributions_with_one_entry_point_name_are_both_named_and_neither_is_used(
     listed: dict[str, dict[str, str]],
 ) -> None:
@@ -294,7 +324,7 @@ def test_metadata_that_is_missing_or_broken_hides_no_plugin(
 
 
 def test_every_plugin_is_told_of_once(listed: dict[str, dict[str, str]]) -> None:
-    wanted = {f"{name} {name}" for name in (*TRAPS, "good", "zz-last")}
+    wanted = {f"{name} {name}" for name in (*TRAPS, "good", "is-newer", "zz-last")}
     wanted |= {"same same-a", "same same-b", "no-metadata ", "bad-metadata "}
     assert set(listed) == wanted
 

@@ -47,12 +47,12 @@ def test_the_good_plugins_work_beside_them(
     assert [record["status"] for record in found[name]] == ["ok"]
 
 
-def test_a_plugin_for_a_newer_interface_is_reported_as_incompatible(
+def test_a_plugin_for_a_newer_core_is_reported_as_incompatible(
     found: dict[str, list[dict[str, str]]],
 ) -> None:
     (record,) = found["newer"]
     assert record["status"] == "incompatible"
-    assert "version 99" in record["reason"]
+    assert "similubot-core>=99" in record["reason"]
 
 
 def test_two_distributions_under_one_entry_point_name_are_both_named_and_neither_is_used(

@@ -49,7 +49,7 @@ TRAPS = {
 }
 """Each trap's name: its module, and what its cause must be told with."""
 
-NEWER = "similubot_interface = 99\n" + HOOK + "@hookimpl\ndef similubot_sinks(): return []\n"
+NEWER = HOOK + "@hookimpl\ndef similubot_sinks(): return []\n"
 TWIN = HOOK + "@hookimpl\ndef similubot_sinks(): return [SinkSpec('twin', 's', print)]\n"
 CHATTY = "print('hello from an import')\n" + HOOK + "@hookimpl\ndef similubot_sinks(): return []\n"
 
@@ -63,7 +63,7 @@ def write_traps(folder: Path) -> list[Path]:
     ]
     return [
         *wheels,
-        write_wheel(folder, "trap-newer", NEWER, "newer"),
+        write_wheel(folder, "trap-newer", NEWER, "newer", requires="similubot-core>=99"),
         write_wheel(folder, "trap-twin-one", TWIN, "twin-one"),
         write_wheel(folder, "trap-twin-two", TWIN, "twin-two"),
         write_wheel(folder, "trap-same-one", TWIN, "same"),
@@ -73,14 +73,23 @@ def write_traps(folder: Path) -> list[Path]:
 
 
 def write_wheel(
-    folder: Path, distribution: str, source: str, entry_point: str, attribute: str = ""
+    folder: Path,
+    distribution: str,
+    source: str,
+    entry_point: str,
+    attribute: str = "",
+    *,
+    requires: str = "similubot-core",
 ) -> Path:
     """Write a wheel of one module, registered under a name in the group `similubot`."""
     module = distribution.replace("-", "_")
     info = f"{module}-1.2.3.dist-info"
     files = {
         f"{module}.py": source,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n",
+        f"{info}/METADATA": (
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n"
+            f"Requires-Dist: {requires}\n"
+        ),
         f"{info}/WHEEL": (
             "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         ),

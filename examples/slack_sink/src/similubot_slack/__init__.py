@@ -2,8 +2,6 @@
 
 from similubot_core import Check, Settings, Sink, SinkContext, SinkSpec, hookimpl
 
-similubot_interface = 1
-
 
 def _open(context: SinkContext) -> Sink:
     from similubot_slack.sink import open_slack_sink

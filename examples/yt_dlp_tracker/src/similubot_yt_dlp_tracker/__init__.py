@@ -2,8 +2,6 @@
 
 from similubot_core import ProgressTracker, TrackerSpec, hookimpl
 
-similubot_interface = 1
-
 
 def _tracker() -> ProgressTracker:
     from similubot_yt_dlp_tracker.tracker import YtDlpProgressTracker
