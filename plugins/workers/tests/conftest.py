@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,8 @@ from similubot_workers import RedisExecutor
 
 PATIENCE = 60.0
 PASSWORD = "loopback-password-that-is-secret"
+SLOWLY = 20_000
+"""Bytes a second at which a download of 3 s of sound goes on for half a minute."""
 KEY = Fernet.generate_key().decode()
 
 
@@ -88,6 +90,7 @@ class WorkerProcess:
     process: "subprocess.Popen[bytes]"
     log: Path
     folder: Path
+    mark: int = 0
 
     def kill(self) -> None:
         self.process.kill()
@@ -97,7 +100,8 @@ class WorkerProcess:
         self.process.send_signal(number)
 
     def log_text(self) -> str:
-        return self.log.read_text(encoding="utf-8")
+        """What it has logged since the test began."""
+        return self.log.read_text(encoding="utf-8")[self.mark :]
 
     def left_over(self) -> list[Path]:
         """What lies in the folders of the workers' jobs."""
@@ -225,7 +229,12 @@ class Lab:
                  catbox: LoopbackCatbox) -> None:  # fmt: skip
         self.folder, self.redis, self.mega, self.catbox = folder, server, mega, catbox
         self.workers: list[WorkerProcess] = []
-        self.offices: list[Office] = []
+        self.bots = self.uploaded = 0
+
+    @property
+    def uploads(self) -> int:
+        """How many files were uploaded since the test began."""
+        return len(self.catbox.uploads) - self.uploaded
 
     def environ(self) -> dict[str, str]:
         return {
@@ -262,10 +271,13 @@ class Lab:
         *,
         local_slots: int = 0,
         lost_seconds: float = 3.0,
+        again: bool = False,
         **settings: object,
     ) -> Office:
-        """A bot's queue, on the folder of the one before it if there was one."""
-        folder = self.folder / "bot"
+        """A bot's queue; with `again` on the folder of the one before it."""
+        if not again:
+            self.bots += 1
+        folder = self.folder / f"bot-{self.bots}"
         (folder / "jobs").mkdir(parents=True, exist_ok=True)
         table = BotSettings(
             data_folder=folder,
@@ -310,9 +322,17 @@ class Lab:
             JobSinks(Plugins(), Settings(environ={}), ()),
         )
         office = Office(manager, shown, store, executors[0])
-        self.offices.append(office)
         await manager.resume()
         return office
+
+
+async def begin_slowly(lab: Lab, office: Office, file: Path) -> str:
+    """Ask for a job that stays in its download until the limit is lifted; returns its link."""
+    lab.mega.limit = SLOWLY
+    link = lab.mega.add_file("slow.wav", file)
+    await office.ask(link)
+    await office.working("MEGA")
+    return link
 
 
 async def _unknown(request: JobRequest) -> None:
@@ -332,28 +352,51 @@ def make_sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Pa
     return make
 
 
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+@contextlib.contextmanager
+def laboratory(folder: Path) -> Iterator[Lab]:
+    """Redis, MEGA and Catbox; at the end no worker has said anything secret, or stumbled."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not there; Debian's package redis-server brings it")
-    server = RedisServer(tmp_path / "redis")
+    server = RedisServer(folder / "redis")
     server.start()
-    yield server
-    if server.process is not None and server.process.poll() is None:
-        server.process.kill()
-        server.process.wait(PATIENCE)
-
-
-@pytest.fixture
-async def lab(tmp_path: Path, redis_server: RedisServer) -> AsyncIterator[Lab]:
-    with LoopbackMega() as mega, LoopbackCatbox(tmp_path / "catbox") as catbox:
-        made = Lab(tmp_path, redis_server, mega, catbox)
-        yield made
-        for worker in made.workers:
-            if worker.process.poll() is None:
-                worker.signal(signal.SIGCONT)
-                worker.kill()
-            text = worker.log_text()
+    with LoopbackMega() as mega, LoopbackCatbox(folder / "catbox") as catbox:
+        lab = Lab(folder, server, mega, catbox)
+        try:
+            yield lab
+        finally:
+            for worker in lab.workers:
+                if worker.process.poll() is None:
+                    worker.signal(signal.SIGCONT)
+                    worker.kill()
+            if server.process is not None and server.process.poll() is None:
+                server.signal(signal.SIGCONT)
+                server.kill()
+        for worker in lab.workers:
+            text = worker.log.read_text(encoding="utf-8")
             assert "Traceback" not in text, text
             assert PASSWORD not in text
             assert KEY not in text
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with laboratory(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def _shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One with a worker of two slots, for the tests of a module that leave it as it was."""
+    with laboratory(tmp_path_factory.mktemp("lab")) as made:
+        made.start_worker(slots=2)
+        yield made
+
+
+@pytest.fixture
+def shared_lab(_shared_lab: Lab) -> Iterator[Lab]:
+    """The module's, as if it were new."""
+    for worker in _shared_lab.workers:
+        worker.mark += len(worker.log_text())
+    _shared_lab.uploaded = len(_shared_lab.catbox.uploads)
+    yield _shared_lab
+    _shared_lab.mega.limit = None

@@ -1,22 +1,156 @@
 """Jobs on workers: real Redis, real worker processes, real MEGA, FFmpeg and Catbox."""
 
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from similubot_bot import JobStatus
+import pytest
 
-from .conftest import Lab
+from similubot_bot import JobStatus
+from similubot_core import ProgressStatus
+
+from .conftest import PATIENCE, Lab, begin_slowly, until, wait_until
 
 MakeSound = Callable[[float], Path]
 
 
-async def test_a_job_runs_on_a_worker_and_its_states_are_shown(
+def in_redis(lab: Lab) -> bytes:
+    """Everything that Redis has kept."""
+    return b"".join(path.read_bytes() for path in lab.redis.folder.rglob("*") if path.is_file())
+
+
+async def test_a_job_runs_on_a_worker_its_states_are_shown_and_its_key_stays_secret(
+    shared_lab: Lab, make_sound: MakeSound
+) -> None:
+    lab, worker = shared_lab, shared_lab.workers[0]
+    office = await lab.open_office()
+    link = lab.mega.add_file("song.wav", make_sound(1))
+    await office.ask(link)
+    ((job, outcome),) = await office.ended(1)
+    assert (job, outcome.status) == (1, JobStatus.DONE), worker.log_text()
+    assert outcome.text.startswith(lab.catbox.files_url)
+    assert lab.uploads == 1
+    ends = [s.operation for _, s, _ in office.shown.states if s.status is ProgressStatus.COMPLETED]
+    assert ends[:3] == ["MEGA Download", "Audio Conversion", "Catbox Upload"]
+    await office.close()
+    assert worker.left_over() == []
+    key = link.partition("#")[2]
+    assert key.encode() not in in_redis(lab)
+    assert key not in worker.log_text()
+
+
+async def test_a_cancel_ends_a_job_on_its_worker(shared_lab: Lab, make_sound: MakeSound) -> None:
+    lab, worker = shared_lab, shared_lab.workers[0]
+    office = await lab.open_office()
+    await begin_slowly(lab, office, make_sound(3))
+    assert office.manager.cancel(1)
+    ((_, outcome),) = await office.ended(1)
+    assert outcome.status is JobStatus.CANCELLED
+    await until(lambda: "Job 1: cancelled" in worker.log_text())
+    await office.close()
+    assert worker.left_over() == []
+
+
+async def test_the_job_of_a_killed_worker_begins_again_on_another_one_and_says_so(
     lab: Lab, make_sound: MakeSound
 ) -> None:
-    worker = lab.start_worker()
-    link = lab.mega.add_file("song.wav", make_sound(1))
+    first = lab.start_worker()
     office = await lab.open_office()
-    await office.ask(link)
+    await begin_slowly(lab, office, make_sound(3))
+    second = lab.start_worker()
+    await until(lambda: len(office.manager.machines) == 2)
+    first.kill()
+    lab.mega.limit = None
     ((_, outcome),) = await office.ended(1)
-    assert outcome.status is JobStatus.DONE, (outcome, worker.log_text())
+    assert outcome.status is JobStatus.DONE
+    assert office.shown.begun_again == [1]
+    assert "Job 1 begins (attempt 2)" in second.log_text()
+    assert lab.uploads == 1
+    await office.close()
+    third = lab.start_worker()  # it clears away what the killed one has left
+    wait_until(lambda: "is at work" in third.log_text())
+    wait_until(lambda: not any(path.iterdir() for path in third.left_over()))
+
+
+async def test_a_restarted_bot_finds_its_running_job_again(
+    shared_lab: Lab, make_sound: MakeSound
+) -> None:
+    lab, worker = shared_lab, shared_lab.workers[0]
+    office = await lab.open_office()
+    await begin_slowly(lab, office, make_sound(3))
+    await office.close(kill=True)
+    again = await lab.open_office(again=True)
+    await again.working("MEGA")
+    lab.mega.limit = None
+    ((job, outcome),) = await again.ended(1)
+    assert (job, outcome.status) == (1, JobStatus.DONE)
+    assert worker.log_text().count("begins (attempt") == 1
+    await again.close()
+
+
+async def test_a_worker_with_another_key_is_refused_with_a_sentence(lab: Lab) -> None:
+    office = await lab.open_office()
+    await until(lambda: lab.redis.client().exists("similubot:jobs:bot"))
+    other = "x" * 43 + "="
+    worker = lab.start_worker(SIMILUBOT_WORKERS_KEY=other)
+    assert worker.process.wait(PATIENCE) == 1
+    assert worker.log_text().splitlines()[-1] == (
+        "similubot: The bot takes no jobs' work from here. The bot has another [workers] key; "
+        "set the same on both."
+    )
+    await office.close()
+
+
+async def test_the_workers_are_listed(shared_lab: Lab) -> None:
+    lab = shared_lab
+    office = await lab.open_office()
+    await until(lambda: office.manager.machines)
+    listed = subprocess.run(
+        [sys.executable, "-m", "similubot_core", "workers"],
+        env={"PATH": "/usr/bin:/bin"} | lab.environ(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=lab.folder,
+    )
+    (machine,) = office.manager.machines
+    assert listed.stdout.splitlines()[1].split() == [machine.name, "0.1.0", "2", "-"]
+    assert (listed.returncode, listed.stderr) == (0, "")
+    await office.close()
+
+
+@pytest.mark.parametrize("executor", ["local", "workers"])
+async def test_caps_and_turns_hold_wherever_jobs_run(
+    shared_lab: Lab, make_sound: MakeSound, executor: str
+) -> None:
+    lab = shared_lab
+    link = lab.mega.add_file("song.wav", make_sound(0.2))
+    if executor == "workers":
+        office = await lab.open_office(jobs_per_user=1, jobs_per_server=2)
+        await until(lambda: office.manager.slots == 2)
+    else:
+        office = await lab.open_office("local", local_slots=2, jobs_per_user=1, jobs_per_server=2)
+    office.manager.paused = True
+    for user, server in ((1, 5), (1, 5), (1, 5), (2, 5), (3, None)):
+        await office.ask(link, user, server)
+    most: Counter[int] = Counter()
+    begun: list[int] = []
+
+    def watch() -> bool:
+        running = [job.record for job in office.manager.running]
+        users = Counter(record.request.user for record in running)
+        for user, count in users.items():
+            most[user] = max(most[user], count)
+        begun.extend(record.id for record in running if record.id not in begun)
+        return len(office.shown.outcomes) == 5
+
+    office.manager.paused = False
+    office.manager.pump()
+    await until(watch)
+    assert max(most.values()) == 1
+    assert begun[:2] == [1, 4]
+    assert begun.index(5) < begun.index(2) < begun.index(3)
+    assert {o.status for _, o in office.shown.outcomes} == {JobStatus.DONE}
     await office.close()

@@ -209,7 +209,6 @@ class RedisExecutor:
         self._todo.put(None)
         await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
         await asyncio.to_thread(self._ear.join, CLOSE_SECONDS)
-        self._redis.close()
 
     # -- what is said: in a thread of its own ----------------------------------------------------
 

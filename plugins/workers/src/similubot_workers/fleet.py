@@ -16,7 +16,7 @@ LOST_SECONDS = 15.0
 """A worker that says nothing for so long is gone."""
 
 MISSING_SECONDS = 10.0
-"""An attempt that its worker, which is there, does not mention for so long never reached it."""
+"""An attempt that its worker does not mention for so long, though it speaks, never reached it."""
 
 SKEW_SECONDS = 60.0
 """How far a worker's clock may be off: a task's age is told by it."""
@@ -282,7 +282,6 @@ class Fleet:
 
     def _over(self) -> Iterator[Over]:
         assert self._linked is not None
-        now = self._clock()
         for job, handed in list(self._handed.items()):
             if handed.listener is None:
                 continue
@@ -295,7 +294,7 @@ class Fleet:
                 if handed.carried:
                     lost.add(handed.worker)
             elif (worker.beat.leaves and handed.about not in worker.beat.ended) or (
-                now - since > self._missing_seconds
+                worker.heard - since > self._missing_seconds
             ):
                 lost = set()
             else:

@@ -144,7 +144,7 @@ class Ear(threading.Thread):
         awaited = len(self._channels)
         heard = pinged = time.monotonic()
         while not self._closed.is_set():
-            said = pubsub.get_message(timeout=1.0)
+            said = pubsub.get_message(timeout=0.5)
             now = time.monotonic()
             if said is not None:
                 heard = now

@@ -204,7 +204,8 @@ class Worker:
         self._poke.set()
         ear.close()
         self._leave()
-        self._redis.close()
+        ear.join(TAKEN_SECONDS)
+        fetch.join(TAKEN_SECONDS)
 
     def _end_jobs(self) -> None:
         """Let what runs end for a while, then give it back."""
