@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from similubot_bot import JobStatus
+from similubot_bot.admin import machine_line
 from similubot_core import ProgressStatus
 
 from .conftest import PATIENCE, Lab, begin_slowly, until, wait_until
@@ -118,6 +119,7 @@ async def test_the_workers_are_listed(shared_lab: Lab) -> None:
     (machine,) = office.manager.machines
     assert listed.stdout.splitlines()[1].split() == [machine.name, "0.1.0", "2", "-"]
     assert (listed.returncode, listed.stderr) == (0, "")
+    assert machine_line(machine) == f"{machine.name} (0.1.0): 0 of 2 slots"  # as `status` has it
     await office.close()
 
 

@@ -303,10 +303,10 @@ class JobManager(Generic[LiveT]):
         Executors whose `slots` grew call it too, in the event loop.
         """
         while not self.stopping and not self.paused and self._queue.waiting:
-            if self.disk_is_low:
+            executor = self._free_executor()
+            if executor is not None and executor.shares_disk and self.disk_is_low:
                 self._pump_later()
                 break
-            executor = self._free_executor()
             ticket = None if executor is None else self._queue.next()
             if executor is None or ticket is None:
                 break
@@ -345,7 +345,7 @@ class JobManager(Generic[LiveT]):
         here = [r for r in self._open.values() if r.request.server == request.server]
         if request.server is not None and len(here) >= per_server:
             raise UsageError(_("This server's queue is full; try again later."))
-        if self.disk_is_low:
+        if self.disk_is_low and self._executors_share_disk():
             free = render.size(settings.min_free_disk)
             logger.warning("Refused a job: less than %s of disk is free", free)
             raise UsageError(_("I am out of disk space at the moment; try again later."))

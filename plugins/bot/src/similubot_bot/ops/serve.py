@@ -166,6 +166,8 @@ def _make_service(
         record = manager.get(job)
         return None if record is None else await messages.attach(record, file)
 
+    folder = settings.folder / "jobs"
+    folder.mkdir(exist_ok=True)  # the disk that it lies on is looked at, whoever carries the jobs
     executor_context = ExecutorContext(plugins, context.settings, settings.folder, slots_changed)
     executors: list[Executor] = [
         extension.make_executor(executor_context)
@@ -173,7 +175,6 @@ def _make_service(
         if extension.make_executor is not None
     ]
     if all(extension.local_slots for extension in extensions):
-        folder = settings.folder / "jobs"
         executors.append(LocalExecutor(plugins, context.settings, folder, settings.jobs, attach))
     manager = JobManager(
         settings,
