@@ -16,7 +16,7 @@ from similubot_core.cancel import CancelToken
 from similubot_core.cli._resume import job_folder
 from similubot_core.cli.foreground import run_in_foreground
 from similubot_core.cli.sink_options import open_sinks
-from similubot_core.errors import Cancelled, SimilubotError, UsageError, user_message
+from similubot_core.errors import Cancelled, DamagedError, SimilubotError, UsageError, user_message
 from similubot_core.exit_status import CANCELLED, DONE, FAILED, WRONG_USAGE
 from similubot_core.files import write_error
 from similubot_core.jobs.pipeline import Job, JobResult, run_job
@@ -151,6 +151,9 @@ def _one(
         with job_folder(source, options.from_) as folder:
             done = run_job(job, cancel=token, callbacks=callbacks, resume_in=folder)
             return _Ended(source, done)
+    except DamagedError as error:
+        sentence = f"{error.message.removesuffix('.')} (--keep-damaged)."
+        return _Ended(source, error=DamagedError(sentence, detail=error.detail))
     except BaseException as error:  # noqa: BLE001  (it must not stop the others)
         return _Ended(source, error=error)
 

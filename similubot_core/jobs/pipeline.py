@@ -30,6 +30,7 @@ from similubot_core.jobs.stages import (
     Converter,
     Downloader,
     GrowingConverter,
+    LinkChecker,
     StageContext,
     Uploader,
 )
@@ -58,6 +59,7 @@ class Job:
         overwrite: Whether a file at `output` is replaced.
         any_suffix: Whether the result's ending depends on the source, so that only the result tells
             whether an output's name has the right one.
+        link_checkers: Each looks at the link that the uploader returned.
     """
 
     source: str
@@ -70,6 +72,7 @@ class Job:
     untrusted: bool = False
     overwrite: bool = False
     any_suffix: bool = False
+    link_checkers: tuple[LinkChecker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,15 @@ class JobResult:
         name: The result's file name; text from outside.
         size: Its bytes.
         seconds: How long the job took.
+        note: What people should know of the result besides, without its end: a link that could not
+            be looked at; "" mostly.
     """
 
     result: str
     name: str
     size: int
     seconds: float
+    note: str = ""
 
 
 def run_job(
@@ -129,18 +135,19 @@ def run_job(
         own = _make_folder(folder) if resume_in is None else resume_in
         try:
             run = _Run(job, own, cancel or CancelToken(), callbacks, operation)
-            name, size, result = run.all_stages()
+            name, size, result, note = run.all_stages()
         finally:
             if resume_in is None:
                 shutil.rmtree(own, ignore_errors=True)
-        ended = JobResult(result, name, size, time.monotonic() - began)
+        ended = JobResult(result, name, size, time.monotonic() - began, note)
         kind = "path" if job.uploader is None else "link"
         operation.update(
             details={kind: result, "name": name, "size": size, "seconds": ended.seconds}
         )
         shown = render.sanitize_line(name, 100)
         took = render.duration(ended.seconds)
-        operation.complete(f"{shown}, {render.size(size)}, took {took}")
+        end = f"; {note}" if note else ""
+        operation.complete(f"{shown}, {render.size(size)}, took {took}{end}")
         return ended
 
 
@@ -168,9 +175,9 @@ class _Run:
         known = [weight for weight in self._weights.values() if weight is not None]
         operation.plan_weight(sum(known) if len(known) == len(keys) else None)
 
-    def all_stages(self) -> tuple[str, int, str]:
-        """The result's name, its bytes, and the link or the path."""
-        job = self._job
+    def all_stages(self) -> tuple[str, int, str, str]:
+        """The result's name, its bytes, the link or the path, and a note for people."""
+        job, note = self._job, ""
         file, converted = self._download()
         source_size = file.stat().st_size
         if converted is None:
@@ -183,9 +190,20 @@ class _Run:
         else:
             with self._stage("uploader", job.uploader, reads=(converted,)) as context:
                 result = checked_link(job.uploader, job.uploader.run(converted, context))
+                note = self._look_at(result, converted, context)
         if source_size >= SMALLEST_MEASURED:
             keep_rates({key: seconds / source_size for key, seconds in self._took.items()})
-        return converted.name, size, result
+        return converted.name, size, result, note
+
+    def _look_at(self, link: str, file: Path, context: StageContext) -> str:
+        """Have the link checkers look at a link; returns what they could not see."""
+        if "://" not in link or not self._job.link_checkers:
+            return ""
+        self._operation.update(message="Checking the link")
+        context = replace(context, untrusted=self._job.untrusted)
+        said = [checker.run(link, file, context) for checker in self._job.link_checkers]
+        reasons = ", ".join(render.sanitize_line(f"{reason}", 200) for reason in said if reason)
+        return f"the link could not be checked: {reasons}" if reasons else ""
 
     def _download(self) -> tuple[Path, Path | None]:
         """Fetch the source, unless an earlier run in this folder had it whole already.

@@ -156,6 +156,23 @@ class DescribingDownloader(Downloader, Protocol):
         """
 
 
+class LinkChecker(Protocol):
+    """Looks whether the file behind an uploader's link is there."""
+
+    def run(self, link: str, file: Path, context: StageContext) -> str:
+        """Fetch a little of `link` and compare it with `file`, which was uploaded. Takes bounded
+        time, whatever the host does.
+
+        Returns:
+            Why it cannot be seen whether the file is there, for people, such as "files.example
+            answered HTTP 403"; "" where it is there.
+
+        Raises:
+            StageError: It is not there, or is another file; with the sentence for the user.
+            Cancelled: The token was set.
+        """
+
+
 class Converter(Protocol):
     """Makes another file of a file."""
 

@@ -36,12 +36,14 @@ class CoreSettings:
             two that accept the same link or make the same format.
         sandbox: Whether the programs that stages run are locked in: "auto" where the system can,
             "require" refuses to run them where it cannot, "off" leaves it at limits.
+        check_links: Whether the file behind an uploader's link is looked at before a job is done.
     """
 
     table_name: ClassVar[str] = "core"
 
     prefer: tuple[str, ...] = ()
     sandbox: Literal["auto", "require", "off"] = "auto"
+    check_links: bool = True
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from similubot_core.plugins.specs import (
     ConverterSpec,
     DownloaderSpec,
     ExtensionSpec,
+    LinkCheckerSpec,
     OutputFormat,
     PluginRecord,
     Plugins,
@@ -41,7 +42,7 @@ SLOW_IMPORT_SECONDS = 5.0
 HOOKS: Mapping[str, tuple[type[AnySpec], ...]] = {
     "similubot_trackers": (TrackerSpec,),
     "similubot_sinks": (SinkSpec,),
-    "similubot_stages": (DownloaderSpec, ConverterSpec, UploaderSpec),
+    "similubot_stages": (DownloaderSpec, ConverterSpec, UploaderSpec, LinkCheckerSpec),
     "similubot_commands": (CommandSpec,),
     "similubot_extensions": (ExtensionSpec,),
 }

@@ -8,7 +8,7 @@ from similubot_core import render
 from similubot_core.errors import UsageError
 from similubot_core.files import write_error
 from similubot_core.jobs.pipeline import Job
-from similubot_core.jobs.stages import ConversionRequest, Downloader
+from similubot_core.jobs.stages import ConversionRequest, Downloader, LinkChecker
 from similubot_core.plugins.choice import (
     NO_CONVERSION,
     ChosenFormat,
@@ -17,7 +17,7 @@ from similubot_core.plugins.choice import (
     choose_downloader,
     choose_format,
 )
-from similubot_core.plugins.specs import DownloaderSpec, Plugins, UploaderSpec
+from similubot_core.plugins.specs import DownloaderSpec, LinkCheckerSpec, Plugins, UploaderSpec
 from similubot_core.settings import Settings
 
 
@@ -85,6 +85,7 @@ def plan_job(
     if downloader is None:
         downloader = _downloader(plugins, settings, source, from_, prefer)
     uploader, limit = None, None
+    checkers: tuple[LinkChecker, ...] = ()
     if to is not None:
         if output is not None:
             raise UsageError(
@@ -93,6 +94,7 @@ def plan_job(
         name, _, target = to.partition("=")
         spec = plugins.get(UploaderSpec, name)
         uploader, limit = spec.factory(settings, target or None), spec.max_size
+        checkers = _link_checkers(plugins, settings)
     else:
         _check_output(output, source, overwrite=overwrite)
     chosen = choose_format(
@@ -138,7 +140,14 @@ def plan_job(
         untrusted,
         overwrite,
         any_suffix=not chosen.format.suffix,
+        link_checkers=checkers,
     )
+
+
+def _link_checkers(plugins: Plugins, settings: Settings) -> tuple[LinkChecker, ...]:
+    if not settings.table(CoreSettings).check_links:
+        return ()
+    return tuple(spec.factory(settings) for spec in plugins.all(LinkCheckerSpec))
 
 
 def _suffix(output: Path | None) -> str:

@@ -11,7 +11,7 @@ from similubot_core.errors import UsageError
 if TYPE_CHECKING:  # a plugin's hooks need only the descriptors, so nothing else is imported
     import argparse
 
-    from similubot_core.jobs.stages import Converter, Downloader, Uploader
+    from similubot_core.jobs.stages import Converter, Downloader, LinkChecker, Uploader
     from similubot_core.progress.info import ProgressInfo
     from similubot_core.progress.tracker import ProgressTracker
     from similubot_core.settings import Settings, SettingsTable
@@ -253,6 +253,25 @@ class UploaderSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkCheckerSpec:
+    """A link checker: looks at each link that an uploader returned, before the job is done.
+
+    Attributes:
+        name: Lower case, unique among all link checkers.
+        summary: One line for people.
+        factory: Makes one from the settings.
+        settings: The dataclass of its table in similubot.toml; None is no settings.
+        check: What `similubot doctor` asks; None is nothing.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[Settings], LinkChecker]
+    settings: type[SettingsTable] | None = None
+    check: CheckFunction | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandContext:
     """What a command gets.
 
@@ -313,7 +332,7 @@ class ExtensionSpec:
     check: CheckFunction | None = None
 
 
-StageSpec = DownloaderSpec | ConverterSpec | UploaderSpec
+StageSpec = DownloaderSpec | ConverterSpec | UploaderSpec | LinkCheckerSpec
 AnySpec = TrackerSpec | SinkSpec | StageSpec | CommandSpec | ExtensionSpec
 
 
@@ -395,6 +414,7 @@ WORDS: Mapping[type, str] = {
     DownloaderSpec: "downloader",
     ConverterSpec: "converter",
     UploaderSpec: "uploader",
+    LinkCheckerSpec: "link checker",
     CommandSpec: "command",
     ExtensionSpec: "extension",
 }

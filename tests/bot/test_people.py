@@ -63,6 +63,26 @@ def test_a_failed_job_is_retried_and_a_forgotten_link_is_told(
         told = reply_to(bot, asked).content or "Retried"
 
 
+def test_what_there_is_of_a_damaged_file_is_kept_by_a_button_for_who_asked(
+    bot: BotProcess, make_sound: MakeSound
+) -> None:
+    bot.start()
+    whole = make_sound(3).read_bytes()
+    bot.discord.type_message("!convert", attachments=[("cut.wav", whole[: len(whole) // 2])])
+    failed = finals(bot, 1)[-1]
+    assert "is damaged: only 1.5s of 3.0s could be converted" in str(failed.embeds)
+    assert "--keep-damaged" not in str(failed.embeds)
+    stranger = bot.discord.add_user("stranger")
+    refused = reply_to(bot, bot.discord.click(failed, "Keep what there is", user=stranger))
+    assert refused.content == "Only who asked for this can repeat it."
+    bot.kill()  # the button works after a restart too
+    bot.start()
+    bot.discord.click(failed, "Keep what there is")
+    kept = finals(bot, 2)[-1]
+    assert kept.embeds[0]["description"] == r"cut \(damaged\).m4a"
+    assert len(bot.catbox.uploads) == 1
+
+
 def test_members_see_their_jobs_with_links_and_forget_them(
     bot: BotProcess, make_sound: MakeSound
 ) -> None:

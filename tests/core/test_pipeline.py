@@ -14,6 +14,7 @@ from similubot_core import (
     ConversionRequest,
     ConverterSpec,
     DownloaderSpec,
+    LinkCheckerSpec,
     Settings,
     StageContext,
     StageError,
@@ -142,6 +143,58 @@ def test_an_uploader_gets_the_result_and_no_file_is_left_here(here: Path) -> Non
     assert run_job(job).result == "keep://clip.up"
     assert keep.got == {"clip.up": "CLIP128"}
     assert names(here) == ["clip.txt"]
+
+
+class Look:
+    """Looks at links: says, or raises, what it was told to."""
+
+    def __init__(self, answer: str | StageError) -> None:
+        self.answer = answer
+        self.seen: list[tuple[str, str, bool]] = []
+
+    def run(self, link: str, file: Path, context: StageContext) -> str:
+        self.seen.append((link, file.read_text(), context.untrusted))
+        if isinstance(self.answer, StageError):
+            raise self.answer
+        return self.answer
+
+
+def checked_by(look: Look, environ: dict[str, str] | None = None) -> Job:
+    """A job whose link `look` is asked to look at."""
+    specs = (
+        *(SHOUT, UploaderSpec("keep", "memory", lambda settings, target: Keep())),
+        LinkCheckerSpec("look", "looks", lambda settings: look),
+    )
+    settings = Settings(environ=environ or {})
+    return plan_job(Plugins(specs=specs), settings, "clip.txt", to="keep", untrusted=True)
+
+
+def test_a_link_is_looked_at_before_the_job_is_done(here: Path) -> None:
+    look, messages = Look(""), []
+    result = run_job(checked_by(look), callbacks=(lambda info: messages.append(info.message),))
+    assert (result.result, result.note) == ("keep://clip.up", "")
+    assert look.seen == [("keep://clip.up", "CLIP", True)]
+    assert "Checking the link" in messages[:-1]
+
+
+def test_a_link_that_cannot_be_looked_at_is_a_note(here: Path) -> None:
+    messages: list[str] = []
+    job = checked_by(Look("host answered\nHTTP 403"))
+    result = run_job(job, callbacks=(lambda info: messages.append(info.message),))
+    assert result.note == "the link could not be checked: host answered HTTP 403"
+    assert messages[-1].endswith(f"; {result.note}")
+
+
+def test_a_link_that_leads_to_no_file_is_a_failure(here: Path) -> None:
+    with pytest.raises(StageError, match=r"^The file is not there\.$"):
+        run_job(checked_by(Look(StageError("The file is not there."))))
+
+
+def test_a_setting_leaves_links_unchecked(here: Path) -> None:
+    look = Look(StageError("never asked"))
+    job = checked_by(look, {"SIMILUBOT_CORE_CHECK_LINKS": "false"})
+    assert run_job(job).result == "keep://clip.up"
+    assert look.seen == []
 
 
 def test_what_follows_the_uploaders_name_is_its_target(here: Path) -> None:

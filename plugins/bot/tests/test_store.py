@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_a_job_ends_once_and_its_source_is_forgotten_with_its_retry_time(path: P
     record = store.get(job)
     assert record is not None
     assert record.request.source == ""
+
+
+def test_what_was_asked_of_a_damaged_source_and_what_came_of_it_is_kept(path: Path) -> None:
+    store = Store(path)
+    job = store.add(replace(REQUEST, keep_damaged=True)).id
+    damaged = JobOutcome(JobStatus.FAILED, "Cut.", damaged=True, note="a note")
+    store.end(job, damaged)
+    record = store.get(job)
+    assert record is not None
+    assert (record.request.keep_damaged, record.outcome) == (True, damaged)
 
 
 def test_no_file_ever_holds_a_links_key(path: Path) -> None:

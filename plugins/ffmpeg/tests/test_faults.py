@@ -70,7 +70,7 @@ def test_a_cut_file_whose_whole_length_nobody_knows_says_where_it_ends(
 ) -> None:
     error = refused(converter, cut(shapes(shape), tmp_path))
     assert "is damaged: it is cut off at its end, and only its first " in error
-    assert error.endswith("Get the whole file, or keep what there is of it (--keep-damaged).")
+    assert error.endswith("Get the whole file, or keep what there is of it.")
 
 
 def test_a_cut_file_with_its_index_at_the_end_says_that_it_is_missing(

@@ -29,8 +29,14 @@ PIECE_SECONDS = 2.0
 """How much of a copy's begin, middle and end is decoded: 6 s take a thousandth of what encoding an
 hour takes, and 0.01 s besides FFmpeg's start."""
 
-_ADTS_CONTAINERS = ("aac", "mpegts")
-"""Their AAC says anew in each frame what it is; an MPEG-4 file says so once for all frames."""
+_SAY_ONCE = ("mov,", "matroska")
+"""What the containers begin with that say once for all frames what their AAC is, as the result
+does. Elsewhere each frame may say it anew (ADTS), or what comes between the frames (FLV)."""
+
+_BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gsm", "amr")
+"""FFmpeg's names of what holds nothing but frames, one after the other, and tags at its ends."""
+_MOST_REST = 64 * 1024
+"""Bytes after the last frame of those that may be tags, or noise at the end of a recording."""
 
 
 class _CannotCopyError(Exception):
@@ -281,7 +287,7 @@ class Conversion:
         bitrate = "" if plan.bitrate is None else f"{plan.bitrate} kb/s, "
         method = "copied as it was, " if plan.copies else bitrate
         name = "AAC" if format is M4A else format.codec
-        self.summary = f"{name}, {method}{duration(played)}, {size(result.stat().st_size)}"
+        self.summary = f"{name}, {method}{duration(index.plays)}, {size(result.stat().st_size)}"
         if info.cover is not None and result == made.file:
             self._notes.append("without its cover art")
         return result
@@ -338,7 +344,7 @@ class Conversion:
         audio = self.work / "audio.m4a"
         if len(self._codecs(track)) > 1:
             raise _CannotCopyError
-        if info.format in _ADTS_CONTAINERS:
+        if not info.format.startswith(_SAY_ONCE):
             return self._copy_frames(info, track, length, audio, final)
         run = self.ffmpeg.run(
             arguments.convert(self.file, info.format, track, None, audio, final=final),
@@ -441,7 +447,7 @@ class Conversion:
     def _check_decoded(self, track: AudioTrack, run: Run) -> None:
         """Raise where so little could be decoded that the track is not what it is said to be."""
         encryption = self._encryption(track)
-        if encryption and (run.counts.errors or run.returncode != 0):
+        if encryption and (run.counts.errors or run.returncode != 0 or not run.counts.decoded):
             raise _NotDecodableError(faults.encrypted(self.name, encryption, run))
         if run.counts.decoded == 0 or run.counts.errors > run.counts.frames:
             raise _NotDecodableError(faults.failed(self.name, run))
@@ -519,19 +525,24 @@ class Conversion:
         counts = run.counts
         assert isinstance(self.file, Path)
         end = source_end(self.file, info.format)
-        claimed = info.claim_of(track)
+        claimed, listed = info.claim_of(track), None
         if info.format.startswith("mov,"):
             # Of a fragmented file, whose index is empty, FFmpeg adds up what fragments are there.
             index = self._index_of(track)
             claimed = index.plays if index is not None and index.packets else None
+            listed = index.packets if index is not None else None
+        rest = info.size - counts.packet_bytes
+        tags = info.format in _BARE_FRAMES and rest <= _MOST_REST
+        stopped = (counts.cut_short or counts.stopped) and not tags
         return Evidence(
             converted=converted,
             claimed=claimed,
-            end_is_missing=counts.cut_short or (end is not None and not end.there),
+            end_is_missing=stopped or (end is not None and not end.there),
             share=end.share if end is not None else None,
             last_packet_is_cut=counts.last_packet_is_cut,
             packets=counts.packets,
             errors=counts.errors,
+            listed=listed,
         )
 
     def _judge(self, seen: Evidence, run: Run, request: ConversionRequest) -> None:

@@ -139,7 +139,7 @@ def damaged(name: str, damage: str, run: Run) -> DamagedError:
     """
     return DamagedError(
         f"{sanitize_line(name, 80)} is damaged: {damage}. Get the whole file, or keep what there "
-        "is of it (--keep-damaged).",
+        "is of it.",
         detail=run.detail,
     )
 

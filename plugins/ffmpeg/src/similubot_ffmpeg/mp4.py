@@ -70,9 +70,13 @@ def _read_index(file: Path) -> tuple[bytes | None, bool, bool]:
         size, position = stream.seek(0, os.SEEK_END), 0
         while position < size:
             stream.seek(position)
+            start = stream.read(16)
             try:
-                kind, head, end = _box(stream.read(16), position, size)
+                kind, head, end = _box(start, position, size)
             except ValueError:
+                if start[4:8] == b"moov" and size - position <= _LARGEST_INDEX:
+                    stream.seek(position + 8)
+                    index = stream.read()
                 return index, True, has_data
             if kind == b"moov" and end - position <= _LARGEST_INDEX:
                 stream.seek(position + head)
@@ -101,7 +105,10 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of each box in another's content."""
     position = 0
     while position < len(data):
-        kind, head, end = _box(data[position : position + 16], position, len(data))
+        try:
+            kind, head, end = _box(data[position : position + 16], position, len(data))
+        except ValueError:
+            return  # what follows the tracks may be cut: tags
         yield kind, data[position + head : end]
         position = end
 
@@ -128,6 +135,8 @@ def _tracks(index: bytes) -> tuple[Mp4Track, ...]:
 def _track(track: bytes, movie_rate: int) -> Mp4Track:
     table = _inside(track, b"mdia", b"minf", b"stbl")
     rate, length = _duration(_inside(track, b"mdia", b"mdhd"))
+    # What the packets last; the header may say anything.
+    length = _lasting(_inside(table, b"stts")) or length
     descriptions = _inside(table, b"stsd")[8:]
     sizes = _inside(table, b"stsz")
     played = _edited(_inside(track, b"edts", b"elst"))
@@ -137,6 +146,14 @@ def _track(track: bytes, movie_rate: int) -> Mp4Track:
         packets=struct.unpack_from(">I", sizes, 8)[0] if len(sizes) >= 12 else 0,
         seconds=length / rate,
         plays=length / rate if played is None else played / movie_rate,
+    )
+
+
+def _lasting(times: bytes) -> int:
+    """Units of time that all packets last together, by the table of how long each does."""
+    count = min(struct.unpack_from(">I", times, 4)[0], (len(times) - 8) // 8)
+    return sum(
+        number * each for number, each in struct.iter_unpack(">II", times[8 : 8 + 8 * count])
     )
 
 

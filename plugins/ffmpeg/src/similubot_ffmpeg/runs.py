@@ -40,11 +40,11 @@ _TOO_MUCH_PROCESSOR_TIME = re.compile(rf"^Exiting normally, received signal {SIG
 MOST_STDOUT_BYTES = 4 * 1024 * 1024
 
 # How FFmpeg counts at its end with `-v verbose`, 4.1 to 9.0.2. What a tag may have forged comes
-# before, when the input is printed, so that the last such line counts.
+# before, when the input is printed, so that only what follows the last `_INPUT_FILE` counts.
 _INPUT = re.compile(
     r"(?:\[in#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?"
     r"  Input stream #\d{1,4}:\d{1,4} \(audio\): "
-    r"(\d{1,15}) packets read \(\d{1,18} bytes\); "
+    r"(\d{1,15}) packets read \((\d{1,18}) bytes\); "
     r"(?:(\d{1,15}) frames decoded(?:; (\d{1,15}) decode errors)?;? ?\((\d{1,18}) samples\); )?$"
 )
 _INPUT_FILE = re.compile(r"(?:\[in#\d{1,4}/\S{1,200} @ 0x[0-9a-f]{1,16}\] )?Input file #\d{1,4} \(")
@@ -58,7 +58,12 @@ _REPEATED = re.compile(r"    Last message repeated (\d{1,9}) times$")
 _CUT_SHORT = re.compile(
     r": partial file$"  # mov, mp4, m4a: 4.2.2 to 9.0.2
     r"|\] File ended prematurely(?: at pos\. .*)?$"  # mkv, webm
-    r"|: Input/output error$|\] Error during demuxing: "  # WavPack: 4.2.2 to 6, 7 to 9.0.2
+    r"|: Input/output error$"  # WavPack
+)
+# After this FFmpeg reads no more of the input: 4.2.2 to 6, 7 to 9.0.2.
+_STOPPED = re.compile(
+    r"^file:.*: Invalid data found when processing input$"
+    r"|\] Error during demuxing: Invalid data found when processing input$"
 )
 # For each cover and video of a source, since `arguments.source` allows decoders of audio only.
 _NO_DECODER = re.compile(
@@ -73,6 +78,7 @@ class Counts:
 
     Attributes:
         packets: Packets of audio that were read.
+        packet_bytes: Bytes in them.
         frames: How many frames came out of the decoder; 0 where nothing was decoded.
         decoded: Samples of a channel in them.
         errors: How many packets the decoder refused.
@@ -80,17 +86,20 @@ class Counts:
         written: Packets of audio in the output.
         undecoded: How many lines complained of a packet that could not be decoded.
         cut_short: Whether FFmpeg met the end of the file where there should be more.
+        stopped: Whether FFmpeg stopped reading at something that it could not make out.
         last_packet_is_cut: Whether a packet that was read is not whole, and none came after it that
             FFmpeg complained of.
     """
 
     packets: int = 0
+    packet_bytes: int = 0
     frames: int = 0
     decoded: int = 0
     errors: int = 0
     encoded: int = 0
     written: int = 0
     cut_short: bool = False
+    stopped: bool = False
     last_packet_is_cut: bool = False
     undecoded: int = 0
     _last_was_undecoded: bool = False
@@ -100,7 +109,7 @@ class Counts:
         if found := _INPUT.match(line):
             self._take_input(found)
         elif _INPUT_FILE.match(line):
-            self.packets = self.frames = self.decoded = 0
+            self.packets = self.packet_bytes = self.frames = self.decoded = 0
         elif found := _OUTPUT.match(line):
             self.encoded, self.written = int(found[2] or 0), int(found[3])
         elif found := _REPEATED.match(line):
@@ -108,18 +117,20 @@ class Counts:
             return
         elif _CUT_SHORT.search(line):
             self.cut_short = True
+        elif _STOPPED.search(line):
+            self.stopped = True
         elif _CORRUPT.search(line):
             self.last_packet_is_cut = True
         self._last_was_undecoded = bool(_UNDECODED.search(line))
         self.undecoded += self._last_was_undecoded
 
     def _take_input(self, found: re.Match[str]) -> None:
-        if found[4] is None and (self.decoded or int(found[1]) < self.packets):
+        if found[5] is None and (self.decoded or int(found[1]) < self.packets):
             return  # another track, of which FFmpeg read a packet to see what it is
-        self.packets, self.frames = int(found[1]), int(found[2] or 0)
-        self.decoded = int(found[4] or 0)
+        self.packets, self.packet_bytes = int(found[1]), int(found[2])
+        self.frames, self.decoded = int(found[3] or 0), int(found[5] or 0)
         # Before 7.0 the errors are not counted, but each is a line.
-        self.errors = self.undecoded if found[3] is None else int(found[3])
+        self.errors = self.undecoded if found[4] is None else int(found[4])
 
 
 @dataclass(frozen=True, slots=True)

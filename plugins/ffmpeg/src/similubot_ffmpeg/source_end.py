@@ -186,6 +186,13 @@ def _asf(stream: BinaryIO, size: int) -> SourceEnd | None:
     return None
 
 
+def _rm(stream: BinaryIO, size: int) -> SourceEnd | None:
+    for name, begin, length in _chunks(stream, 0, ">4sI", 1, whole=True):
+        if name == b"DATA":
+            return None if length <= 10 else _held(begin, length, size)  # 10: what no packet is in
+    return None
+
+
 def _mp4(stream: BinaryIO, size: int) -> SourceEnd | None:
     """By the outermost boxes; FFmpeg is silent on a cut within the head of a fragment."""
     begin = 0
@@ -202,7 +209,8 @@ def _mp4(stream: BinaryIO, size: int) -> SourceEnd | None:
         if length == 0:
             return SourceEnd(True)  # up to the end of the file
         if length < 8 or begin + length > size:
-            return SourceEnd(False)
+            # Of a cut index of fragments all audio is there; a cut "moov" is read by mp4.py.
+            return SourceEnd(name == b"mfra")
         begin += length
     return None
 
@@ -301,6 +309,7 @@ _READERS: dict[str, Callable[[BinaryIO, int], SourceEnd | None]] = {
     "voc": _voc,
     "dsf": _dsf,
     "asf": _asf,
+    "rm": _rm,
     "flv": _flv,
     "wv": _wavpack,
     "matroska,webm": _matroska,

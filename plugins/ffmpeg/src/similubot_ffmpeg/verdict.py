@@ -33,6 +33,7 @@ class Evidence:
         last_packet_is_cut: Whether the last packet that FFmpeg read was not whole.
         packets: How many packets FFmpeg read.
         errors: How many of them the decoder refused.
+        listed: How many packets the source's own index lists; None where it has none.
     """
 
     converted: float
@@ -42,6 +43,7 @@ class Evidence:
     last_packet_is_cut: bool = False
     packets: int = 0
     errors: int = 0
+    listed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def decide(seen: Evidence) -> Verdict:
     missing = max(0.0, expected - seen.converted) if expected is not None else None
     if seen.end_is_missing and (missing is None or missing > EXACT):
         return Verdict(False, _cut_off(seen.converted, expected))
-    proven = seen.errors > 0 or seen.last_packet_is_cut
+    unread = seen.listed is not None and seen.packets < seen.listed * (1 - EXACT)
+    proven = seen.errors > 0 or seen.last_packet_is_cut or unread
     if missing is not None and missing > tolerance(expected) and proven:
         return Verdict(False, _only(seen.converted, expected))
     lost = seen.converted * seen.errors / max(1, seen.packets - seen.errors)

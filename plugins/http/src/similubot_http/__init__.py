@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from similubot_core import (
     Downloader,
     DownloaderSpec,
+    LinkChecker,
+    LinkCheckerSpec,
     Settings,
     Uploader,
     UploaderSpec,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         trouble_of,
     )
     from similubot_http.guard import AddressGuard, ForbiddenAddress
+    from similubot_http.link_checker import HttpLinkChecker
     from similubot_http.names import safe_name
     from similubot_http.session import CONNECT_SECONDS, CancellableSession
     from similubot_http.settings import HttpSettings, WebdavSettings
@@ -39,6 +42,7 @@ __all__ = [
     "FileToSend",
     "ForbiddenAddress",
     "HttpDownloader",
+    "HttpLinkChecker",
     "HttpSettings",
     "Limits",
     "MultipartBody",
@@ -64,6 +68,7 @@ __getattr__ = lazy_names(
         "FileToSend": "body",
         "ForbiddenAddress": "guard",
         "HttpDownloader": "downloader",
+        "HttpLinkChecker": "link_checker",
         "HttpSettings": "settings",
         "Limits": "exchange",
         "MultipartBody": "body",
@@ -98,6 +103,13 @@ def _webdav(settings: Settings, target: str | None) -> Uploader:
     return open_webdav(settings, target)
 
 
+def _link_checker(settings: Settings) -> LinkChecker:
+    from similubot_http.link_checker import HttpLinkChecker
+    from similubot_http.settings import HttpSettings
+
+    return HttpLinkChecker(settings.table(HttpSettings))
+
+
 def _accepts(source: str) -> bool:
     from similubot_http.links import is_media_link
 
@@ -105,8 +117,8 @@ def _accepts(source: str) -> bool:
 
 
 @hookimpl
-def similubot_stages() -> list[DownloaderSpec | UploaderSpec]:
-    """The downloader of plain links to media, and the uploaders by PUT."""
+def similubot_stages() -> list[DownloaderSpec | UploaderSpec | LinkCheckerSpec]:
+    """The downloader of plain links to media, the uploaders by PUT, and the link checker."""
     from similubot_http.settings import HttpSettings, WebdavSettings
 
     return [
@@ -133,5 +145,11 @@ def similubot_stages() -> list[DownloaderSpec | UploaderSpec]:
             factory=_webdav,
             settings=WebdavSettings,
             operation="Upload",
+        ),
+        LinkCheckerSpec(
+            name="http",
+            summary="the file behind a link: its length and its first bytes",
+            factory=_link_checker,
+            settings=HttpSettings,
         ),
     ]

@@ -22,6 +22,7 @@ _LOOKS = {
     "cancel": (mark("Cancel"), discord.ButtonStyle.secondary),
     "convert": (mark("Convert"), discord.ButtonStyle.primary),
     "retry": (mark("Retry"), discord.ButtonStyle.secondary),
+    "keep": (mark("Keep what there is"), discord.ButtonStyle.primary),
     "again": (mark("Again with…"), discord.ButtonStyle.secondary),
     "back": (mark("◀ Newer"), discord.ButtonStyle.secondary),
     "on": (mark("Older ▶"), discord.ButtonStyle.secondary),
@@ -36,9 +37,9 @@ class ActionButton(
     """Does something with what its number names.
 
     Args:
-        action: "cancel", "retry" and "again" (the number is a job's), "convert" (the id of the
-            message in the same channel that holds the link, so that no key is kept anywhere),
-            "back" and "on" (a page), "userhash".
+        action: "cancel", "retry", "keep" (what there is of a damaged source) and "again" (the
+            number is a job's), "convert" (the id of the message in the same channel that holds the
+            link, so that no key is kept anywhere), "back" and "on" (a page), "userhash".
         number: See there.
     """
 
@@ -68,8 +69,11 @@ def cancel_view(job: int) -> discord.ui.View:
 
 def outcome_view(record: JobRecord) -> discord.ui.View:
     """The buttons of an ended job's message."""
-    done = record.outcome is not None and record.outcome.status is JobStatus.DONE
-    return _view(ActionButton("again" if done else "retry", record.id))
+    outcome = record.outcome
+    if outcome is not None and outcome.status is JobStatus.DONE:
+        return _view(ActionButton("again", record.id))
+    kept = [ActionButton("keep", record.id)] if outcome is not None and outcome.damaged else []
+    return _view(*kept, ActionButton("retry", record.id))
 
 
 def pages_view(page: int, last: int) -> discord.ui.View:

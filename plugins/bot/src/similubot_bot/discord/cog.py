@@ -419,6 +419,8 @@ class Commands(commands.Cog):
                 await self._accept_offer(interaction, number)
             elif action == "retry":
                 await self._repeat(interaction, number)
+            elif action == "keep":
+                await self._repeat(interaction, number, keep_damaged=True)
             elif action == "again":
                 await self.service.repeated(requester, number)
                 lowest, highest = self.service.words.bitrates or (1, 10_000)
@@ -444,12 +446,21 @@ class Commands(commands.Cog):
         except Exception as error:  # noqa: BLE001  (told as a command's)
             await reply_with_error(interaction, error, self.service.settings.shown_prefix)
 
-    async def _repeat(self, interaction: Interaction, job: int, bitrate: int | None = None) -> None:
+    async def _repeat(
+        self,
+        interaction: Interaction,
+        job: int,
+        bitrate: int | None = None,
+        *,
+        keep_damaged: bool = False,
+    ) -> None:
         """Repeat an ended job, in a message of its own."""
         requester = requester_of(interaction)
         request = await self.service.repeated(requester, job)
         if bitrate is not None:
             request = replace(request, bitrate=bitrate)
+        if keep_damaged:
+            request = replace(request, keep_damaged=True)
         self.service.check_cooldown(requester)
         await interaction.response.defer(thinking=True, ephemeral=request.private)
 

@@ -118,6 +118,8 @@ def _done(record: JobRecord, outcome: JobOutcome) -> discord.Embed:
     embed.add_field(name=_("Size"), value=size(outcome.size))
     embed.add_field(name=_("Bitrate"), value=_bitrate(record.request.bitrate, outcome))
     embed.add_field(name=_("Took"), value=render.duration(outcome.seconds))
+    if outcome.note:
+        embed.add_field(name=_("Note"), value=escape(outcome.note, 300), inline=False)
     return embed
 
 

@@ -33,6 +33,7 @@ class JobTask:
         format: The name of the result's format; None is the default.
         userhash: The requester's own account at Catbox, a secret; "" uploads with the operator's.
         locale: The language of sentences for the requester, such as "de".
+        keep_damaged: Whether what there is of a damaged source is wanted as a result.
         version: `TASK_VERSION` of the bot that made it.
     """
 
@@ -48,6 +49,7 @@ class JobTask:
     format: str | None = None
     userhash: str = field(default="", repr=False)
     locale: str = "en"
+    keep_damaged: bool = False
     version: int = TASK_VERSION
 
 
@@ -156,4 +158,5 @@ def task_of(
         request.format,
         userhash,
         request.locale,
+        request.keep_damaged,
     )

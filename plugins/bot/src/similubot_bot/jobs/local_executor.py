@@ -18,6 +18,7 @@ from similubot_bot.ops.logs import job_number
 from similubot_core import (
     Cancelled,
     CancelToken,
+    DamagedError,
     Settings,
     SimilubotError,
     StageContext,
@@ -200,7 +201,8 @@ class LocalExecutor:
             raise
         except SimilubotError as error:
             logger.info("Failed: %s (%s)", error.message, error.detail or "no further detail")
-            return JobOutcome(JobStatus.FAILED, error.message)
+            damaged = isinstance(error, DamagedError)
+            return JobOutcome(JobStatus.FAILED, error.message, damaged=damaged)
         except Exception:
             logger.exception("Failed with an unexpected error")
             return JobOutcome(
@@ -233,4 +235,5 @@ class LocalExecutor:
             size=result.size,
             duration=attempt.watch.duration,
             seconds=result.seconds,
+            note=result.note,
         )

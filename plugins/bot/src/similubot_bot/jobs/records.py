@@ -35,6 +35,7 @@ class JobRequest:
             no request, such as an interaction.
         locale: The requester's language, such as "de".
         size: The source's bytes; None while they are not known.
+        keep_damaged: Whether what there is of a damaged source is wanted as a result.
     """
 
     user: int
@@ -50,6 +51,7 @@ class JobRequest:
     message: int | None = None
     locale: str = "en"
     size: int | None = None
+    keep_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class JobOutcome:
         size: The result's bytes; None without a result.
         duration: Seconds that the result plays; None when that is unknown.
         seconds: How long the last attempt took; 0 when there was none.
+        damaged: Whether it failed since the source is damaged, and a part of it could be kept.
+        note: What people should know of the result besides; "" mostly.
     """
 
     status: JobStatus
@@ -71,6 +75,8 @@ class JobOutcome:
     size: int | None = None
     duration: float | None = None
     seconds: float = 0.0
+    damaged: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

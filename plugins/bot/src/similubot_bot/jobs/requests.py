@@ -270,6 +270,7 @@ def plan_task(
         downloader=downloader,
         max_size=task.max_size,
         untrusted=True,
+        keep_damaged=task.keep_damaged,
     )
     if task.to == NAME and attach is not None and job.uploader is not None:
         return replace(job, uploader=DiscordUploader(task.job, attach, job.uploader))

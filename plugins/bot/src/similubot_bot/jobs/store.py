@@ -11,8 +11,8 @@ from similubot_bot.jobs.secrets import SecretBox
 
 _COLUMNS = (
     "id, user, server, channel, source, kind, name, bitrate, target, format, private, "
-    "request_message, locale, source_size, created, message, message_channel, started, starts, "
-    "outcome, text, result_name, size, duration, seconds, shown"
+    "request_message, locale, source_size, keep_damaged, created, message, message_channel, "
+    "started, starts, outcome, text, result_name, size, duration, seconds, damaged, note, shown"
 )
 
 
@@ -46,8 +46,8 @@ class Store:
         now = self.clock()
         cursor = self.db.change(
             "INSERT INTO jobs (user, server, channel, source, kind, name, bitrate, target, format, "
-            "private, request_message, locale, source_size, created) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "private, request_message, locale, source_size, keep_damaged, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.user,
                 request.server,
@@ -62,6 +62,7 @@ class Store:
                 request.message,
                 request.locale,
                 request.size,
+                request.keep_damaged,
                 now,
             ),
         )
@@ -88,7 +89,7 @@ class Store:
         """Note how the job ended, once; False when it had ended already."""
         cursor = self.db.change(
             "UPDATE jobs SET outcome = ?, text = ?, result_name = ?, size = ?, duration = ?, "
-            "seconds = ?, ended = ? WHERE id = ? AND outcome IS NULL",
+            "seconds = ?, damaged = ?, note = ?, ended = ? WHERE id = ? AND outcome IS NULL",
             (
                 outcome.status.value,
                 outcome.text,
@@ -96,6 +97,8 @@ class Store:
                 outcome.size,
                 outcome.duration,
                 outcome.seconds,
+                outcome.damaged,
+                outcome.note,
                 self.clock(),
                 job,
             ),
@@ -201,17 +204,19 @@ class Store:
     def _record(self, row: tuple[object, ...]) -> JobRecord:
         values = cast(
             "tuple[int, int, int | None, int, str, SourceKind, str, int | None, str, str | None,"
-            " int, int | None, str, int | None, float, int | None, int | None, float | None, int,"
-            " str | None, str, str, int | None, float | None, float, int]",
+            " int, int | None, str, int | None, int, float, int | None, int | None, float | None,"
+            " int, str | None, str, str, int | None, float | None, float, int, str, int]",
             row,
         )
         id_, user, server, channel, source, kind, name, bitrate, target = values[:9]
-        format_, private, asked, locale, source_size = values[9:14]
-        created, message, message_channel, started, attempts = values[14:19]
-        status, text, result_name, size, duration, seconds, shown = values[19:]
+        format_, private, asked, locale, source_size, keep_damaged = values[9:15]
+        created, message, message_channel, started, attempts = values[15:20]
+        status, text, result_name, size, duration, seconds, damaged, note, shown = values[20:]
         outcome = None
         if status is not None:
-            outcome = JobOutcome(JobStatus(status), text, result_name, size, duration, seconds)
+            outcome = JobOutcome(
+                JobStatus(status), text, result_name, size, duration, seconds, bool(damaged), note
+            )
         request = JobRequest(
             user,
             server,
@@ -226,6 +231,7 @@ class Store:
             asked,
             locale,
             source_size,
+            bool(keep_damaged),
         )
         return JobRecord(
             id_,
