@@ -71,6 +71,11 @@ def leave_loop(loop: asyncio.AbstractEventLoop) -> None:
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     loop.run_forever()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=1))
     loop.close()
 
 
@@ -90,6 +95,18 @@ def going_by(clock: Callable[[], float]) -> Iterator[None]:
         yield
     finally:
         _clock = time.monotonic
+
+
+def turn_over(times: int = 4) -> None:
+    """Wait until the loop has done what it could do by now, for tests; not in its own thread."""
+    with _lock:
+        loop = _loop
+    for _ in range(times if loop is not None else 0):
+        turned = threading.Event()
+        with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+            assert loop is not None
+            loop.call_soon_threadsafe(turned.set)
+            turned.wait(0.5)
 
 
 def _begin_anew() -> None:

@@ -76,7 +76,7 @@ def test_harmless_text_is_one_line_of_bounded_length(text: str, limit: int) -> N
         ("1.5 MB/s, 3/4", "1.5 MB/s, 3/4"),
         ("@room", "@\u200broom"),
         ("evil.example", "evil.\u200bexample"),
-        ("https://x", "https://\u200bx"),
+        ("https://x", "https:\u200b//\u200bx"),
         ("/start #tag", "/\u200bstart #\u200btag"),
         ("[a](b)", "[a]\u200b(b)"),
         ("name\u202egpj.exe", "name gpj.\u200bexe"),

@@ -23,9 +23,12 @@ from similubot_core import (
     UsageError,
 )
 from similubot_core.jobs.pipeline import Job, run_job
+from similubot_loopback.discord_server.messages import pinged_by
+from similubot_loopback.telegram_server.markup import found_in
 from similubot_notify import NotifySettings, NotifySink, open_notify_sink, similubot_sinks
 from similubot_notify.sink import HourlyLimit
 from similubot_testkit.fake_clock import FakeClock
+from similubot_testkit.live_sink_rules import HOSTILE_NAMES
 
 from .conftest import PATIENCE, JsonService
 
@@ -107,6 +110,22 @@ def test_of_a_job_that_fails_one_notice_has_the_sentence_of_its_stage(
     (notice,) = service.got
     assert notice["title"] == "❌ clip.mp4: failed"
     assert notice["message"].startswith("The file has no sound.")
+
+
+def test_names_from_outside_mention_nobody_and_make_no_link_or_command(
+    service: JsonService,
+) -> None:
+    for name in HOSTILE_NAMES:
+        sink = opened(service, name)
+        sink.show(ProgressInfo(f"other {name}", FAILED, message=f"{name} {name}"))
+        sink.close()
+    assert len(service.got) == len(HOSTILE_NAMES)
+    for notice in service.got:
+        text = f"{notice['title']}\n{notice['message']}"
+        assert found_in(text) == []
+        assert pinged_by(text, None, None) == frozenset()
+        assert "](" not in text
+        assert "<!channel" not in text
 
 
 def test_only_failures_are_told_where_that_is_wanted(service: JsonService) -> None:

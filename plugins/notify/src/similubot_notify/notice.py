@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from similubot_core import ProgressInfo, ProgressStatus, render
-
-TITLE_LIMIT = 100
-MESSAGE_LIMIT = 500
-ZERO_WIDTH = "\u200b"
+from similubot_core.live.text import MESSAGE_LIMIT, NAME_LIMIT, harmless, link_of
 
 _ENDS = {
     ProgressStatus.COMPLETED: "done",
     ProgressStatus.FAILED: "failed",
     ProgressStatus.CANCELLED: "cancelled",
 }
-_LINK = re.compile(r"https?://[!-;=?-_a-z{}~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +38,16 @@ def notice_of(info: ProgressInfo, title: str, seconds: float | None, left_out: i
         seconds: How long it took; None where that is not known.
         left_out: Notices that the hour's limit has left out since the last.
     """
-    name = plain(title or info.operation, TITLE_LIMIT)
+    name = harmless(title or info.operation, NAME_LIMIT)
     word = _ENDS.get(info.status)
     if word is None:
         starts = info.status is ProgressStatus.STARTING
         word = "started" if starts else f"at {int(info.percentage // 25) * 25}%"
     elif info.status is not ProgressStatus.COMPLETED and info.percentage > 0:
         word = f"{word} at {render.percent(info.percentage)}"
-    lines = [plain(info.operation, TITLE_LIMIT)] if title and title != info.operation else []
-    lines.append(plain(info.message, MESSAGE_LIMIT))
-    link = next((info.details[key] for key in ("link", "url") if key in info.details), None)
-    if info.status is ProgressStatus.COMPLETED and isinstance(link, str):
-        found = _LINK.fullmatch(link, endpos=MESSAGE_LIMIT)
-        lines.append(link if found else plain(link, MESSAGE_LIMIT))
+    lines = [harmless(info.operation, NAME_LIMIT)] if title and title != info.operation else []
+    lines.append(harmless(info.message, MESSAGE_LIMIT))
+    lines.append(link_of(info))
     if info.status.is_final and seconds is not None:
         lines.append(f"Took {render.duration(seconds)}.")
     elif info.eta is not None:
@@ -64,15 +56,3 @@ def notice_of(info: ProgressInfo, title: str, seconds: float | None, left_out: i
         lines.append(f"{left_out} more in the last hour were not told.")
     body = "\n".join(line for line in lines if line) or name  # some services want one
     return Notice(f"{render.MARKS[info.status]} {name}: {word}", body, info.status)
-
-
-def plain(text: str, limit: int) -> str:
-    """Text from outside as one line that mentions nobody and makes no link, whatever reads it.
-
-    Apprise escapes where a service takes HTML or Markdown; many take a mixture of their own, in
-    which `@everyone`, `<!channel>` and `[a](b)` do something. A zero-width space undoes them.
-    """
-    line = render.sanitize_line(text, limit)
-    for mark, harmless in (("@", "@{}"), ("<", "<{}"), ("](", "]{}("), ("://", ":{}//")):
-        line = line.replace(mark, harmless.format(ZERO_WIDTH))
-    return line

@@ -62,11 +62,13 @@ class Call:
 class Rest:
     """The routes and what stands before them: faults, the token, the buckets, the log."""
 
-    def __init__(self, state: State, interactions: Interactions) -> None:
+    def __init__(
+        self, state: State, interactions: Interactions, clock: Callable[[], float]
+    ) -> None:
         self.state = state
         self.interactions = interactions
-        self.buckets = Buckets()
-        self.old_edits = OldMessageEdits()
+        self.buckets = Buckets(clock)
+        self.old_edits = OldMessageEdits(clock)
         self.faults = Faults()
         self.log: list[Request] = []
         self.unknown: list[str] = []

@@ -13,6 +13,7 @@ a bot in another process alike. Every method may be called from any thread.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeVar
 
@@ -37,6 +38,7 @@ class LoopbackDiscord:
         application_id: The bot's id; None makes one.
         age: Seconds by which all ids are dated back; 4000 makes every message over an hour old.
         upload_limit: Largest attachment of the first server, in bytes.
+        clock: Seconds that only grow, by which it limits.
     """
 
     def __init__(
@@ -46,11 +48,12 @@ class LoopbackDiscord:
         application_id: int | None = None,
         age: float = 0.0,
         upload_limit: int = 10 * 1024 * 1024,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = token
         self._state = State(token, application_id, age)
         self._interactions = Interactions(self._state)
-        self._rest = Rest(self._state, self._interactions)
+        self._rest = Rest(self._state, self._interactions, clock)
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.add_routes(self._rest.routes())
         app.router.add_get("/gateway/ws", self._state.gateway.handle)
