@@ -4,6 +4,7 @@ It is what `similubot watch` falls back to. A number is shown as the progress of
 there is evidence that it is that: see `_Evidence`. Unknown is right; wrong is not.
 """
 
+import math
 import re
 import threading
 import time
@@ -22,10 +23,11 @@ PROVING_VALUES = 3
 """How many different values a row must have had before it counts."""
 BEGINS_BELOW = 50.0
 """A row that is first seen above this many per cent may be anything but the work's progress."""
+GROWS_BY = 1.02
+"""A total that is at least this many times what it was at most has grown."""
 AGREES_WITHIN = 2.0
 """How many points a percentage may differ from the counts on the same row."""
 _MOST_ROWS = 256
-_MOST_LAYERS = 4096
 _LONGEST_LINE = 4096
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -53,42 +55,14 @@ _FRACTION = re.compile(
 )
 _NINJA = re.compile(r"\s{0,8}\[\s*(\d{1,9})/(\d{1,9})\] ")
 
-# rsync 3's row: bytes, per cent, speed, time; it stands on a line of its own.
-_RSYNC = re.compile(
-    r"\s+[\d,.]+[KMGTP]?\s+(\d{1,3})%\s+([\d.,]+)([kKMGT]?)B/s\s+\d+:\d\d:\d\d"
-    r"(?:\s+\(xfr#\d{1,9}, (ir|to)-chk=(\d{1,9})/\d{1,9}\))?\s*"
+# The total is of what was found so far.
+_STILL_LOOKING = re.compile(r"\bso far\b|\b(?:scann|list|enumerat|index)ing\b", re.IGNORECASE)
+# rsync ends some of its rows with what is left: of all files (to-chk), or of those found (ir-chk).
+_LEFT_TO_CHECK = re.compile(r"\((?:xfr|xfer)#\d{1,9}, (ir|to)-che?c?k=\d{1,9}/\d{1,9}\)\s*\Z")
+# A size that stands before the percentage: what both together say of the total.
+_SIZE_BEFORE = re.compile(
+    rf"(?<![\w./:-])({_NUMBER}(?:,\d{{3}})*)\s?([kKMGT]?)(?:i?B)?\s+\d{{1,3}}%"
 )
-# curl 7 and 8's row: % total % received % transferred, two average speeds, three times, speed now.
-_COUNT = r"[\d.]+[kMGTP]?"
-_TIME = r"(?:--:--:--|\d+:\d\d:\d\d|\d+d\s+\d+h|\d+d)"
-_CURL = re.compile(
-    rf"\s*(\d{{1,3}})\s+{_COUNT}(?:\s+\d{{1,3}}\s+{_COUNT}){{2}}\s+{_COUNT}\s+{_COUNT}"
-    rf"(?:\s+{_TIME}){{3}}\s+([\d.]+)([kMGTP]?)\s*"
-)
-# wget 1's bar: name, per cent, bar, size, speed.
-_WGET = re.compile(r"(\S[^%\[]{0,80}?)\s+(\d{1,3})%\[[=> +]*\]\s+[\d.,]+[KMG]?\s.*")
-_WGET_DOTS = re.compile(
-    r"\s{0,12}\d+K(?: [.,]{1,10}){1,6}\s+(\d{1,3})%\s+([\d.]+)([KMG]?)[ =][\d.dhms]{1,9}\s*"
-)
-# `curl --progress-bar`.
-_CURL_BAR = re.compile(r"#*\s+(\d{1,3}\.\d)%\s*")
-# A layer of `docker pull` (20 to 28), on a terminal with sizes and without one without.
-_LAYER = re.compile(
-    r"([0-9a-f]{12}): (?P<state>Pulling fs layer|Waiting|Downloading|Verifying Checksum"
-    r"|Download complete|Extracting|Pull complete|Already exists)"
-    r"(?:\s+\[[=> ]*\]\s+(?P<done>[\d.]+)(?P<done_unit>[kKMGT]?)B"
-    r"/(?P<all>[\d.]+)(?P<all_unit>[kKMGT]?)B)?\s*"
-)
-_LAYER_SHARES = {
-    "Pulling fs layer": (0.0, 0.0),
-    "Waiting": (0.0, 0.0),
-    "Downloading": (0.0, 0.5),
-    "Verifying Checksum": (0.5, 0.5),
-    "Download complete": (0.5, 0.5),
-    "Extracting": (0.5, 1.0),
-    "Pull complete": (1.0, 1.0),
-    "Already exists": (1.0, 1.0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +74,8 @@ class _Row:
         key: Which row it is: lines of one key show one bar at different times.
         speed: Bytes per second, where it says that too.
         label: What it is about, when that is a part of the work; "" for the work as a whole.
-        certain: Whether the tool is known, and says this of the whole.
+        total: The lowest and highest total that another column of it stands for; None where there
+            is none.
         is_bar: Whether it looks like a bar or a counter; else it may be any line with a number,
             such as one with a file's name, until it has moved.
     """
@@ -109,7 +84,7 @@ class _Row:
     key: str
     speed: float | None = None
     label: str = ""
-    certain: bool = False
+    total: tuple[float, float] | None = None
     is_bar: bool = True
 
 
@@ -121,8 +96,8 @@ class _History:
     since: float
     last: float
     values: int = 1
-    was_between: bool = False
     is_bar: bool = True
+    total: float = math.inf
 
 
 @dataclass(slots=True)
@@ -131,8 +106,8 @@ class _Evidence:
 
     A row is that when it has moved upwards for half a second from below 50 %, with three values at
     least, when no other row has been seen, when it has never begun anew, and when no word says
-    that it is about one phase of several. 100 % by itself says nothing: curl prints it where no
-    length is known. Once there are several rows, or one begins anew, the whole is unknown for good.
+    that it is about one phase of several. A total that grows, by another column of the row, begins
+    the proof anew. Once there are several rows, or one begins anew, the whole is unknown for good.
     """
 
     clock: Callable[[], float]
@@ -148,8 +123,6 @@ class _Evidence:
 
     def counts(self, row: _Row) -> bool:
         """Take a row; tell whether it is the progress of the whole."""
-        if row.certain and row.label:
-            return False  # the tool itself says that it does not know yet
         now = self.clock()
         history = self.rows.get(row.key)
         if history is None:
@@ -158,6 +131,9 @@ class _Evidence:
             history = self.rows[row.key] = _History(
                 row.percentage, now, row.percentage, is_bar=row.is_bar
             )
+        elif row.total and row.total[0] > history.total * GROWS_BY:
+            history.first, history.since, history.values = row.percentage, now, 1
+            history.total = math.inf
         elif row.percentage < history.last:
             self.began_anew += 1
             history.first, history.since, history.values = row.percentage, now, 1
@@ -165,13 +141,12 @@ class _Evidence:
         elif row.percentage > history.last:
             history.values += 1
         history.last = row.percentage
-        history.was_between = history.was_between or 0.0 < row.percentage < 100.0
+        if row.total:
+            history.total = min(history.total, row.total[1])
         if sum(other.is_bar or other.values > 1 for other in self.rows.values()) > 1:
             self.several = True
         if self.several or row.label:
             return False
-        if row.certain:
-            return row.percentage < 100.0 or history.was_between
         return (
             history.values >= PROVING_VALUES
             and history.first < BEGINS_BELOW
@@ -182,10 +157,9 @@ class _Evidence:
 class PercentTracker(ProgressTracker):
     """Reads percentages and counts out of what any tool prints.
 
-    The rows of rsync, curl, wget and docker pull are known; once one of them was met, only rows of
-    that tool count, so that a file called "100% wool" says nothing. Of other tools a number counts
-    when it is shown to be the progress of the whole; else the message says what the row says, such
-    as "2nd phase, Receiving objects: 40 %", and the percentage stays unknown.
+    A number counts when it is shown to be the progress of the whole; else the message says what the
+    row says, such as "2nd phase, Receiving objects: 40 %", and the percentage stays unknown. What a
+    program reports to its terminal (OSC 9;4) goes before its rows.
 
     Args:
         operation: The operation's name for people; `watch` gives the program's.
@@ -197,19 +171,17 @@ class PercentTracker(ProgressTracker):
     ) -> None:
         super().__init__(operation, clock)
         self._reading = threading.Lock()
-        self._reader: Callable[[str], _Row | None] | None = None
-        self._layers: dict[str, float] = {}
         self._evidence = _Evidence(clock)
         self._context = ""
         self._reports = False
-        self._rsync = _Rsync()
+        self._looks = False
 
     def parse_output(self, text: str) -> bool:
         """Read whole lines; see the class for what counts."""
         found = False
         for line in re.split(r"[\r\n]+|(?=\x1b\]9;4;)", text):
             with self._reading:
-                row = self._report(line) or self._read(_ESCAPES.sub("", line[:_LONGEST_LINE]))
+                row = self._report(line) or self._row(_ESCAPES.sub("", line[:_LONGEST_LINE]))
                 if row is None:
                     continue
                 counts = self._evidence.counts(row)
@@ -225,20 +197,8 @@ class PercentTracker(ProgressTracker):
             return None
         if not self._reports:
             self._reports = True
-            self._reader = _no_row
             self._evidence = _Evidence(self._evidence.clock)
         return _Row(float(match[1]), "OSC 9;4")
-
-    def _read(self, line: str) -> _Row | None:
-        if self._reader is not None:
-            return self._reader(line)
-        for reader in (self._rsync.read, _curl, _wget, self._layer):
-            row = reader(line)
-            if row is not None:
-                self._reader = reader
-                self._evidence = _Evidence(self._evidence.clock)
-                return row
-        return self._any_tool(line)
 
     def _changes(self, row: _Row, counts: bool) -> tuple[float | None, Changes]:
         """The percentage of the whole, None when it is not known, and what goes with it."""
@@ -253,23 +213,12 @@ class PercentTracker(ProgressTracker):
             changes["message"] = f"{phase}{label}{row.percentage:.4g} %"
         return None, changes
 
-    def _layer(self, line: str) -> _Row | None:
-        """One of docker pull's: the mean of all layers, fetching being half of each."""
-        match = _LAYER.fullmatch(line)
-        if match is None:
+    def _row(self, line: str) -> _Row | None:
+        if self._reports:
             return None
-        low, high = _LAYER_SHARES[match["state"]]
-        share = 0.0
-        if match["all"]:
-            done = _bytes(match["done"], match["done_unit"], 1000)
-            total = _bytes(match["all"], match["all_unit"], 1000)
-            share = min(done / total, 1.0) if total else 0.0
-        if len(self._layers) < _MOST_LAYERS or match[1] in self._layers:
-            self._layers[match[1]] = low + (high - low) * share
-        share = sum(self._layers.values()) / len(self._layers)
-        return _Row(100.0 * share, "docker", certain=True)
-
-    def _any_tool(self, line: str) -> _Row | None:
+        if left := _LEFT_TO_CHECK.search(line):
+            self._looks = left[1] == "ir"
+            line = line[: left.start()].rstrip()
         found = _percentage_in(line) or _fraction_in(line)
         if found is None:
             if line.strip():
@@ -279,7 +228,9 @@ class PercentTracker(ProgressTracker):
         rate = _RATE.search(line, at)
         speed = _bytes(rate[1], rate[2]) if rate else None
         is_bar = bool(_BAR.search(line)) or _fraction_in(line) is not None
-        return _Row(percentage, key, speed, self._label(line, at), is_bar=is_bar)
+        looks = self._looks or bool(_STILL_LOOKING.search(line))
+        label = "of what was found so far" if looks else self._label(line, at)
+        return _Row(percentage, key, speed, label, _total(line, percentage), is_bar=is_bar)
 
     def _label(self, line: str, number_ends: int) -> str:
         """The phase that a row is about; "" when nothing before its number says that it is one."""
@@ -292,11 +243,6 @@ class PercentTracker(ProgressTracker):
             return ""  # "[ 47%] Building x.o": the number is of the whole
         # pip says "Downloading x.whl" on a line of its own, above the bar.
         return self._context.rstrip() if _PHASE.match(self._context) else ""
-
-
-def _no_row(line: str) -> _Row | None:
-    """A line that says nothing."""
-    return None
 
 
 def _percentage_in(line: str) -> tuple[float, str, int] | None:
@@ -345,55 +291,19 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if 10 < number % 100 < 14 else ending}"
 
 
-class _Rsync:
-    """rsync's rows: of the whole transfer with ``--info=progress2``, else of each file.
-
-    While it still looks for files (``ir-chk``) its percentages are of what it has found so far.
-    Rows of single files end at 100 % with files still to come.
-    """
-
-    def __init__(self) -> None:
-        self._knows_all = False
-        self._by_file = False
-
-    def read(self, line: str) -> _Row | None:
-        match = _RSYNC.fullmatch(line)
-        if match is None:
-            return None
-        percentage, speed = float(match[1]), _bytes(match[2], match[3]) or None
-        if match[4]:
-            to_come = int(match[5])
-            self._by_file = self._by_file or (percentage == 100.0 and to_come > 0)
-            self._knows_all = match[4] == "to" and not self._by_file
-        if self._by_file:
-            return _Row(percentage, "rsync", speed, "this file")
-        label = "" if self._knows_all else "of what was found so far"
-        return _Row(percentage, "rsync", speed, label, certain=True)
-
-
-def _wget(line: str) -> _Row | None:
-    if (match := _WGET_DOTS.fullmatch(line)) and int(match[1]) <= 100:
-        return _Row(float(match[1]), "wget", _bytes(match[2], match[3]) or None, certain=True)
-    match = _WGET.fullmatch(line)
-    if match is None or int(match[2]) > 100:
+def _total(line: str, percentage: float) -> tuple[float, float] | None:
+    """The lowest and highest total by the size on a row, where one stands before the percentage."""
+    match = _SIZE_BEFORE.search(line)
+    if match is None or percentage < 1.0:
         return None
-    rate = _RATE.search(line)
-    speed = _bytes(rate[1], rate[2]) if rate else None
-    return _Row(float(match[2]), match[1].strip(), speed, certain=True)
+    done = _bytes(match[1].replace(",", ""), match[2])
+    return done / (percentage + 1.0), done / percentage
 
 
-def _curl(line: str) -> _Row | None:
-    match = _CURL.fullmatch(line)
-    if match is not None:
-        return _Row(float(match[1]), "curl", _bytes(match[2], match[3]) or None, certain=True)
-    match = _CURL_BAR.fullmatch(line)
-    return None if match is None else _Row(float(match[1]), "curl", certain=True)
-
-
-def _bytes(number: str, unit: str, step: int = 1024) -> float:
-    """ "6.25" and "M" as bytes, in steps of 1,024 but for docker; 0 for no number."""
+def _bytes(number: str, unit: str) -> float:
+    """ "6.25" and "M" as bytes, in steps of 1,024; 0 for no number."""
     try:
         value = float(number.replace(",", "."))
     except ValueError:  # such as "1.2.3"
         return 0.0
-    return value * float(step) ** (" KMGTP".index(unit.upper()) if unit else 0)
+    return value * 1024.0 ** (" KMGTP".index(unit.upper()) if unit else 0)

@@ -16,7 +16,8 @@ class RateMeter:
     """Measures how fast a number (bytes, or seconds of media) grows.
 
     The speed is the growth over the last 10 seconds divided by the time it took *until now*, so it
-    sinks when nothing arrives. It is unknown until a quarter of a second of samples exists.
+    sinks when nothing arrives. Where samples come in a rhythm, such as once a second, it sinks only
+    once the next one is late. It is unknown until a quarter of a second of samples exists.
 
     Not safe from several threads at once: a tracker uses it under its own lock or from one thread.
 
@@ -52,7 +53,9 @@ class RateMeter:
         if len(self._samples) < 2:
             return None
         begin, first = self._samples[0]
-        elapsed = self._clock() - begin
+        took = self._samples[-1][0] - begin
+        rhythm = took / (len(self._samples) - 1)
+        elapsed = max(took, self._clock() - begin - rhythm)
         if elapsed < _SHORTEST_SECONDS:
             return None
         speed = (self._samples[-1][1] - first) / elapsed

@@ -543,7 +543,11 @@ class ProgressTracker(ABC):
         elif self.__reported_eta is not None:
             eta = self.__reported_eta
         elif self.__meters_sizes:
-            eta = _seconds_left(current, total, speed)
+            # What is measured is steadier than what a tool says of the last moment.
+            measured = self.__meter.speed
+            if total is None and current is not None and percentage > 0:
+                total = int(100.0 * current / percentage)
+            eta = _seconds_left(current, total, speed if measured is None else measured)
         else:
             eta = self.__meter.eta(100.0)
         return speed, eta

@@ -18,7 +18,6 @@ from similubot_core.plugins.specs import CommandContext, Plugins
 from similubot_core.progress.percent_tracker import PercentTracker
 
 LIMIT = 60.0
-SAMPLES = Path(__file__).with_name("samples")
 WATCH = [sys.executable, "-m", "similubot_core", "watch"]
 
 
@@ -158,9 +157,10 @@ def test_a_daemon_that_the_command_leaves_behind_holds_nothing_up() -> None:
     os.kill(int(ran.stdout), signal.SIGKILL)
 
 
-def test_the_generic_tracker_reads_a_tool_that_no_other_one_knows(tmp_path: Path) -> None:
-    ran = watch(["cat", SAMPLES / "rsync-progress2.txt"], "--sink", "json=stderr")
-    assert ran.stdout == (SAMPLES / "rsync-progress2.txt").read_bytes()
+def test_the_generic_tracker_reads_a_tool_that_no_other_one_knows() -> None:
+    rows = b"".join(b"\r%d%% of it" % n for n in range(100))
+    ran = watch(["cat"], "--sink", "json=stderr", stdin=rows)
+    assert ran.stdout == rows
     told = events(ran.stderr)
     assert {event["operation"] for event in told} == {"cat"}
     assert told[-1]["status"] == "completed"
@@ -183,7 +183,11 @@ def test_a_real_rsync_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_row_that_nothing_ends_yet_is_read_all_the_same() -> None:
-    code = "import sys; sys.stdout.write('\\r###  7.0%\\r###  8.0%'); sys.stdout.flush(); input()"
+    code = (
+        "import sys, time\n"
+        "for n in (5, 6, 7, 8): print(f'\\r###  {n}.0%', end='', flush=True); time.sleep(0.4)\n"
+        "input()\n"
+    )
     with subprocess.Popen(
         [*WATCH, "--sink", "json=stderr", "--", *python(code)],
         stdin=subprocess.PIPE,
@@ -197,9 +201,35 @@ def test_a_row_that_nothing_ends_yet_is_read_all_the_same() -> None:
 
 
 def test_the_progress_goes_to_several_sinks_at_once() -> None:
-    ran = watch(["cat", SAMPLES / "curl.txt"], "--sink", "json=stderr", "--sink", "lines=stderr")
+    ran = watch(["cat"], "--sink", "json=stderr", "--sink", "lines=stderr")
     assert events(ran.stderr)[-1]["percentage"] == 100
     assert "✅ cat  100.0%".encode() in ran.stderr
+
+
+def test_sinks_are_taken_from_the_settings_where_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "similubot.toml").write_text('[watch]\nsink = ["json=stderr", "lines=stderr"]\n')
+    ran = subprocess.run(
+        [*WATCH, "--", "true"], cwd=tmp_path, capture_output=True, timeout=LIMIT, check=True
+    )
+    assert events(ran.stderr)[-1]["status"] == "completed"
+    assert "✅ true  100.0%".encode() in ran.stderr
+
+
+def test_a_title_names_the_operation() -> None:
+    ran = watch(["true"], "--title", "My work", "--sink", "json=stderr")
+    assert {event["operation"] for event in events(ran.stderr)} == {"My work"}
+
+
+def test_a_flood_is_passed_on_whole_and_its_end_is_read() -> None:
+    code = (
+        "import sys, time\n"
+        "for n in range(200): sys.stdout.write('a line that says nothing\\n' * 2000)\n"
+        "for n in (1, 2, 3):\n"
+        "    print(f'{n}0% of it', flush=True); time.sleep(0.4)\n"
+    )
+    ran = watch(python(code), "--sink", "json=stderr")
+    assert ran.stdout.count(b"\n") == 400_003
+    assert events(ran.stderr)[-2]["percentage"] == 30
 
 
 def test_a_program_that_is_missing_is_one_sentence() -> None:

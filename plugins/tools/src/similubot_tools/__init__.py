@@ -31,6 +31,14 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "xz": ("xz",),
     "pv": ("pv",),
     "pip": ("pip", "pip3", "uv"),
+    "rclone": ("rclone",),
+    "restic": ("restic",),
+    "borg": ("borg",),
+    "7z": ("7z", "7za", "7zr", "7zz"),
+    "tar": ("tar", "gtar", "bsdtar"),
+    "flac": ("flac",),
+    "handbrake": ("HandBrakeCLI",),
+    "ytdlp": ("yt-dlp", "youtube-dl"),
 }
 """The programs that each tracker reads, by the tracker's name."""
 

@@ -4,9 +4,12 @@ A reader is made for one run by the command's words, and then takes one line aft
 line ends and escape sequences.
 """
 
+import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Reading:
     Attributes:
         percentage: Of the whole run, 0 to 100; only where the line can know that.
         done: Bytes done.
+        total: Bytes of the whole run.
         speed: Bytes per second.
         eta: Seconds to the end of the run.
         phase: The phase or item that runs, for people.
@@ -26,6 +30,7 @@ class Reading:
 
     percentage: float | None = None
     done: int | None = None
+    total: int | None = None
     speed: float | None = None
     eta: float | None = None
     phase: str = ""
@@ -81,17 +86,21 @@ def rsync(command: Sequence[str]) -> Reader:
     """Rsync's rows.
 
     With ``--info=progress2`` they count the whole once the list of files is complete (``to-chk``);
-    until then rsync counts what it has found so far (``ir-chk``). ``--progress`` counts each file.
+    until then rsync counts what it has found so far (``ir-chk``). ``--progress`` counts each file,
+    which is the whole where there is but one.
     """
-    overall = any("progress2" in word for word in command)
-    complete = "--no-inc-recursive" in command or "--no-i-r" in command
+    sources = [word for word in command[1:] if not word.startswith("-")][:-1]
+    only_files = bool(sources) and all(map(_is_file, sources))
+    one_file = only_files and len(sources) == 1
+    overall = one_file or any("progress2" in word for word in command)
+    complete = only_files or "--no-inc-recursive" in command or "--no-i-r" in command
 
     def read(line: str) -> Reading | None:
         nonlocal complete
         match = _RSYNC.fullmatch(line)
         if match is None:
             return None
-        if match[9] is not None:
+        if match[9] is not None and not only_files:
             complete = match[9] == "to"
         speed = _rough(match[4], match[5])
         if not overall:
@@ -107,6 +116,13 @@ def rsync(command: Sequence[str]) -> Reader:
         return Reading(percentage=float(match[3]), done=done, speed=speed)
 
     return read
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # such as a name that is too long
+        return False
 
 
 def _rough(number: str, prefix: str, *, grouped: bool = False) -> float | None:
@@ -211,7 +227,8 @@ _APT_INSTALL = re.compile(r"Progress: \[\s*(\d{1,3})%\].*")
 
 
 def apt(command: Sequence[str]) -> Reader:
-    """Apt's phases."""
+    """Apt's phases; what ``download`` fetches is the whole."""
+    only_fetches = "download" in command or "source" in command
     patterns = (
         (_APT_FETCH, "Fetching"),
         (_APT_DATABASE, "Reading database"),
@@ -224,6 +241,8 @@ def apt(command: Sequence[str]) -> Reader:
             return Reading(phase=match[1], phase_percentage=float(match[2]))
         for pattern, phase in patterns:
             match = pattern.fullmatch(line)
+            if match is not None and only_fetches and phase == "Fetching":
+                return Reading(percentage=float(match[1]))
             if match is not None:
                 return Reading(phase=phase, phase_percentage=float(match[1]))
         return None
@@ -232,7 +251,7 @@ def apt(command: Sequence[str]) -> Reader:
 
 
 _LAYER = re.compile(
-    r"([0-9a-f]{12}): (Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete"
+    r" ?([0-9a-f]{12}):? (Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete"
     r"|Extracting|Pull complete|Already exists)(?:\s.*)?"
 )
 _BUILD_STEP = re.compile(r"#\d{1,6} \[(?:[^\]]{1,60} )?(\d{1,4})/(\d{1,4})\] .*")
@@ -281,12 +300,20 @@ def _steps(pattern: re.Pattern[str], unit: str) -> Callable[[Sequence[str]], Rea
 def cmake(command: Sequence[str]) -> Reader:
     """The percentages of make's and ninja's builds that CMake writes."""
     ninja = _steps(_STEPS, "step")(command)
+    first: int | None = None
 
     def read(line: str) -> Reading | None:
+        nonlocal first
         match = _CMAKE.fullmatch(line)
         if match is None:
             return ninja(line)
-        return Reading(percentage=float(match[1]), steps=True) if int(match[1]) <= 100 else None
+        percentage = int(match[1])
+        if percentage > 100:
+            return None
+        first = percentage if first is None else first
+        if first > 50:  # most was built before, and nothing says how long the rest takes
+            return Reading(message=f"step at {percentage} % of all, most of them built before")
+        return Reading(percentage=percentage, steps=True)
 
     return read
 
@@ -315,6 +342,10 @@ _ARIA2 = re.compile(
 
 def aria2c(command: Sequence[str]) -> Reader:
     """aria2c's read-outs."""
+    several = any(
+        re.fullmatch(r"-[a-zA-Z]*Z[a-zA-Z]*|-i.*|--(?:force-sequential|input-file).*", word)
+        for word in command[1:]
+    )
     ids: set[str] = set()
 
     def read(line: str) -> Reading | None:
@@ -325,7 +356,7 @@ def aria2c(command: Sequence[str]) -> Reader:
             ids.add(match[1])
         speed = float(size(match[7], match[8])) if match[7] else None
         percentage = float(match[6]) if match[6] else None
-        if len(ids) > 1:
+        if several or len(ids) > 1:
             return Reading(speed=speed, phase=f"download {match[1]}", phase_percentage=percentage)
         return Reading(percentage=percentage, done=size(match[2], match[3]), speed=speed)
 
@@ -337,18 +368,34 @@ _ZSTD = re.compile(
 )
 
 
+_ZSTD_CONSUMED = re.compile(
+    rf"(?:\(L\d{{1,3}}\) )?Buffered:.{{1,20}} - Consumed:\s{{0,8}}({_NUMBER}) ?([KMGT]?i?B?)"
+    r" - Compressed:.{1,60}"
+)
+
+
 def zstd(command: Sequence[str]) -> Reader:
-    """Zstd's input read; the percentage behind the arrow is the ratio."""
+    """Zstd's input read; the percentage behind the arrow is the ratio.
+
+    With ``-v`` it tells no total; that of one file is its size.
+    """
+    output = [after for before, after in pairwise(command) if before == "-o"]
+    files = [word for word in command[1:] if word not in output and _is_file(word)]
+    whole = Path(files[0]).stat().st_size if len(files) == 1 else 0
 
     def read(line: str) -> Reading | None:
         match = _ZSTD.fullmatch(line + " ")
-        if match is None:
-            return None
-        total = size(match[3], match[4])
-        done = size(match[1], match[2] or match[4])
+        if match is not None:
+            total = size(match[3], match[4])
+            done = size(match[1], match[2] or match[4])
+        else:
+            match = _ZSTD_CONSUMED.fullmatch(line)
+            if match is None:
+                return None
+            total, done = whole, size(match[1], match[2])
         if not total > 0 or done > total:
             return Reading(done=done)
-        return Reading(percentage=100.0 * done / total, done=done)
+        return Reading(percentage=100.0 * done / total, done=done, total=total)
 
     return read
 
@@ -423,6 +470,271 @@ def pip(command: Sequence[str]) -> Reader:
     return read
 
 
+_RCLONE = re.compile(
+    rf"Transferred:\s+({_NUMBER}) ?([KMGTP]?i?B(?:yte)?s?) / ({_NUMBER}) ?([KMGTP]?i?B(?:yte)?s?),"
+    rf" (?:\d{{1,3}}%|-), ({_NUMBER}) ?([KMGTP]?i?B(?:yte)?s?)/s,.*"
+)
+
+
+def rclone(command: Sequence[str]) -> Reader:
+    """Rclone's statistics, as lines or as JSON (``--use-json-log``).
+
+    The total is of what it has found so far: it counts once two reports have the same.
+    """
+    last: int | None = None
+
+    def whole(done: int, total: int, speed: float | None) -> Reading:
+        nonlocal last
+        is_settled = total == last and total > 0
+        last = total
+        if not is_settled:
+            return Reading(done=done, speed=speed, message="still listing files")
+        percentage = 100.0 * min(done, total) / total
+        return Reading(percentage=percentage, done=min(done, total), total=total, speed=speed)
+
+    def read(line: str) -> Reading | None:
+        if line.startswith("{"):
+            stats = _json(line).get("stats")
+            if not isinstance(stats, dict):
+                return None
+            done, total = _count(stats.get("bytes")), _count(stats.get("totalBytes"))
+            if done is None or total is None:
+                return None
+            return whole(done, total, _count(stats.get("speed")) or None)
+        match = _RCLONE.fullmatch(line.strip())
+        if match is None:
+            return None
+        done, total = size(match[1], match[2]), size(match[3], match[4])
+        return whole(done, total, float(size(match[5], match[6])) or None)
+
+    return read
+
+
+_RESTIC = re.compile(
+    rf"\[(?:\d{{1,4}}:)?\d{{1,2}}:\d\d\](?: +({_NUMBER})%)? +(\d{{1,12}}) (?:files(?:/dirs)?)"
+    rf" ({_NUMBER}) ([KMGTP]?i?B)(?:, total \d{{1,12}} files(?:/dirs)? ({_NUMBER}) ([KMGTP]?i?B))?"
+    r"(?P<rest>.{0,200})"
+)
+
+
+def restic(command: Sequence[str]) -> Reader:
+    """Restic's status line, or its JSON (``--json``).
+
+    A backup goes on looking for files meanwhile; it tells the time left once it has them all.
+    """
+    knows_all = "restore" in command
+
+    def whole(percentage: float | None, done: int | None, total: int | None) -> Reading:
+        if not knows_all or percentage is None or not 0 <= percentage <= 100:
+            return Reading(done=done, message="still looking for files")
+        return Reading(percentage=percentage, done=done, total=total)
+
+    def read(line: str) -> Reading | None:
+        nonlocal knows_all
+        if line.startswith("{"):
+            status = _json(line)
+            if status.get("message_type") != "status":
+                return None
+            knows_all = knows_all or _count(status.get("seconds_remaining")) is not None
+            share = _number(status.get("percent_done"))
+            done = _count(status.get("bytes_done", status.get("bytes_restored")))
+            total = _count(status.get("total_bytes"))
+            return whole(None if share is None else 100.0 * share, done, total)
+        match = _RESTIC.fullmatch(line)
+        if match is None:
+            return None
+        knows_all = knows_all or "ETA" in match["rest"]
+        percentage = float(match[1]) if match[1] else None
+        total = size(match[5], match[6]) if match[5] else None
+        return whole(percentage, size(match[3], match[4]), total)
+
+    return read
+
+
+_BORG = re.compile(
+    rf"({_NUMBER}) ([kMGTP]?B) O {_NUMBER} [kMGTP]?B C {_NUMBER} [kMGTP]?B D (\d{{1,12}}) N .*"
+)
+_BORG_PART = re.compile(rf"\s*({_NUMBER})% ([A-Z][A-Za-z]{{2,30}})(?:[: ].*)?")
+
+
+def borg(command: Sequence[str]) -> Reader:
+    """Borg's ``--progress``, as lines or as JSON (``--log-json``): of an archive that is made the
+    bytes read, of one that is extracted the share."""
+    extracts = "extract" in command
+
+    def part(name: str, percentage: float) -> Reading:
+        if extracts and name.startswith("Extract"):
+            return Reading(percentage=percentage)
+        return Reading(phase=name, phase_percentage=percentage)
+
+    def read(line: str) -> Reading | None:
+        if line.startswith("{"):
+            told = _json(line)
+            if told.get("type") == "archive_progress":
+                done = _count(told.get("original_size"))
+                return None if done is None else Reading(done=done)
+            current, total = _number(told.get("current")), _number(told.get("total"))
+            if told.get("type") != "progress_percent" or current is None or not total:
+                return None
+            name = str(told.get("message", "")).strip().partition("%")[2].strip() or "part"
+            return part(re.split(r"[: ]", name, maxsplit=1)[0], min(100.0, 100.0 * current / total))
+        match = _BORG.fullmatch(line)
+        if match is not None:
+            return Reading(done=size(match[1], match[2], 1000), message=f"{int(match[3]):,} files")
+        match = _BORG_PART.fullmatch(line)
+        if match is None or float(match[1]) > 100:
+            return None
+        return part(match[2], float(match[1]))
+
+    return read
+
+
+_SEVEN_ZIP = re.compile(r"\s{0,3}(\d{1,3})%(?:\s.*)?")
+
+
+def seven_zip(command: Sequence[str]) -> Reader:
+    """7-Zip's share of the bytes, which it redraws by backspaces."""
+
+    def read(line: str) -> Reading | None:
+        match = _SEVEN_ZIP.fullmatch(line)
+        return Reading(percentage=float(match[1])) if match and int(match[1]) <= 100 else None
+
+    return read
+
+
+_TAR = re.compile(r"(?:g?tar|bsdtar): (?:Write|Read) checkpoint (\d{1,15})")
+_TAR_BLOCK = 512
+
+
+def tar(command: Sequence[str]) -> Reader:
+    """Tar's ``--checkpoint``: the records so far, as bytes."""
+    factor = 20
+    for at, word in enumerate(command):
+        found = re.fullmatch(r"(?:-b|--blocking-factor=)(\d{1,6})", word)
+        if found:
+            factor = int(found[1])
+        elif word in ("-b", "--blocking-factor") and command[at + 1 : at + 2]:
+            value = command[at + 1]
+            factor = int(value) if value.isascii() and value.isdigit() and len(value) < 7 else 20
+
+    def read(line: str) -> Reading | None:
+        match = _TAR.fullmatch(line)
+        return Reading(done=int(match[1]) * factor * _TAR_BLOCK) if match else None
+
+    return read
+
+
+_FLAC = re.compile(r"(.{1,400}): (\d{1,3})% complete(?:, ratio=[\d.]{1,8})?")
+_FLAC_SOUNDS = (".wav", ".flac", ".aif", ".aiff", ".raw", ".w64", ".rf64", ".oga", ".ogg")
+
+
+def flac(command: Sequence[str]) -> Reader:
+    """Flac's share of a file, which it redraws by backspaces."""
+    words = [
+        word
+        for before, word in pairwise(command)
+        if word.lower().endswith(_FLAC_SOUNDS)
+        and before not in ("-o", "--output-name")
+        and not word.startswith("-")
+    ]
+    several = len(words) > 1
+
+    def read(line: str) -> Reading | None:
+        match = _FLAC.fullmatch(line)
+        if match is None or int(match[2]) > 100:
+            return None
+        if several:
+            return Reading(phase=match[1][:60], phase_percentage=float(match[2]))
+        return Reading(percentage=float(match[2]))
+
+    return read
+
+
+_HANDBRAKE = re.compile(rf"Encoding: task (\d{{1,4}}) of (\d{{1,4}}), ({_NUMBER}) %(?: .*)?")
+_HANDBRAKE_SCAN = re.compile(rf"Scanning title \d{{1,4}} of \d{{1,4}}.*?, ({_NUMBER}) %")
+
+
+def handbrake(command: Sequence[str]) -> Reader:
+    """HandBrakeCLI's tasks: with more than one, how long each takes nobody knows."""
+
+    def read(line: str) -> Reading | None:
+        match = _HANDBRAKE_SCAN.fullmatch(line)
+        if match is not None:
+            return Reading(phase="Scanning", phase_percentage=min(100.0, float(match[1])))
+        match = _HANDBRAKE.fullmatch(line)
+        if match is None or float(match[3]) > 100:
+            return None
+        if match[2] == "1":
+            return Reading(percentage=float(match[3]))
+        name = f"task {match[1]} of {match[2]}"
+        return Reading(phase=name, phase_percentage=float(match[3]))
+
+    return read
+
+
+_YT_DLP = re.compile(
+    rf"\[download\]\s+({_NUMBER})% of\s+~?\s*({_NUMBER})([KMGT]?i?B)(?: in [\d:]+)?"
+    rf"(?: at\s+(?:Unknown (?:B/s|speed)|({_NUMBER})([KMGT]?i?B)/s))?.*"
+)
+_YT_DLP_FORMATS = re.compile(r"\[info\] .*: Downloading (\d{1,3}) format\(s\): (.{1,200})")
+_YT_DLP_ITEM = re.compile(r"\[download\] Downloading item (\d{1,6}) of (\d{1,6})")
+
+
+def yt_dlp(command: Sequence[str]) -> Reader:
+    """yt-dlp's downloads: of one file the whole, of sound and picture or a list each by itself."""
+    item = ""
+    files = 1
+    number = 0
+    last = 0.0
+
+    def read(line: str) -> Reading | None:
+        nonlocal item, files, number, last
+        match = _YT_DLP_ITEM.fullmatch(line)
+        if match is not None:
+            item, number, last = f"item {match[1]} of {match[2]}", 0, 0.0
+            return Reading(message=item)
+        match = _YT_DLP_FORMATS.fullmatch(line)
+        if match is not None:
+            files = match[2].count("+") + match[2].count(",") + 1
+            number, last = 0, 0.0
+            return Reading(message=item) if item else None
+        match = _YT_DLP.fullmatch(line)
+        if match is None or float(match[1]) > 100:
+            return None
+        percentage = float(match[1])
+        if percentage < last or not number:
+            number += 1
+        last = percentage
+        speed = float(size(match[4], match[5])) if match[4] else None
+        if not item and files == 1:
+            total = size(match[2], match[3])
+            done = int(total * percentage / 100)
+            return Reading(percentage=percentage, done=done, speed=speed)
+        names = [item, f"file {number} of {max(files, number)}" if files > 1 else ""]
+        phase = ", ".join(filter(None, names))
+        return Reading(speed=speed, phase=phase, phase_percentage=percentage)
+
+    return read
+
+
+def _json(line: str) -> Mapping[str, object]:
+    """The JSON object on a line; an empty one where there is none."""
+    try:
+        found: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and -1e18 < value < 1e18 else None
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None or number < 0 else int(number)
+
+
 READERS: dict[str, Callable[[Sequence[str]], Reader]] = {
     "git": git,
     "rsync": rsync,
@@ -439,5 +751,13 @@ READERS: dict[str, Callable[[Sequence[str]], Reader]] = {
     "xz": xz,
     "pv": pv,
     "pip": pip,
+    "rclone": rclone,
+    "restic": restic,
+    "borg": borg,
+    "7z": seven_zip,
+    "tar": tar,
+    "flac": flac,
+    "handbrake": handbrake,
+    "ytdlp": yt_dlp,
 }
 """The readers by the names of their trackers; each is made from the command's words."""

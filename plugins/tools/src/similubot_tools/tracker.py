@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from similubot_core.progress.tracker import Changes, ProgressTracker
 from similubot_tools.readers import READERS, Reading
@@ -23,13 +24,19 @@ class ToolTracker(ProgressTracker):
     Args:
         name: The tool's name in `similubot_tools.readers.READERS`.
         command: The command's own words, the program first; () where they are not known.
+        clock: Returns seconds that only grow; tests give one that they control.
 
     Raises:
         KeyError: There is no reader of that name.
     """
 
-    def __init__(self, name: str, command: Sequence[str] = ()) -> None:
-        super().__init__(name)
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name, clock)
         self._reading = threading.Lock()
         self._read = READERS[name](tuple(command))
         self._last = 0.0
@@ -72,4 +79,6 @@ class ToolTracker(ProgressTracker):
             changes["eta"] = None  # what was measured so far is not that of the whole
         elif reading.eta is not None:
             changes["eta"] = reading.eta
+        if reading.total is not None and percentage is not None:
+            changes["total_size"] = reading.total
         self.update(percentage, reading.done, **changes)

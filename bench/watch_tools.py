@@ -1,0 +1,489 @@
+# ruff: noqa: E501  (a case is a line)
+"""What `similubot watch` shows of real programs, on a terminal and on a pipe.
+
+    python bench/watch_tools.py [--only NAME]… [--record FOLDER] [--markdown]
+
+Each program that is installed here really runs, on inputs that this script makes; what was shown
+after 10, 50 and 90 % of its time stands beside each other. A percentage that is more than 10 points
+and a second off the share of the time, or over 90 in the first third, is marked. `--record` keeps what the
+programs printed, and when, as the tests' samples.
+"""
+
+import argparse
+import http.server
+import json
+import os
+import random
+import re
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+OFF_BY = 10.0
+STARTING_SECONDS = 1.0
+"""How much of its time a program may spend on its start and its end, without progress to tell."""
+EVENT = re.compile(rb'\{"event": "progress".*?"timestamp": [\d.]+\}\n?')
+MOST_RECORDED = 150_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One program's run.
+
+    Attributes:
+        name: Its row in the table.
+        command: A line for `sh -c exec`, in the folder of the inputs.
+        needs: The program that has to be there.
+        before: What is done before each run, by `sh -c`.
+        steady: Whether its progress goes with the time, so that the two can be compared.
+    """
+
+    name: str
+    command: str
+    needs: str
+    before: str = ""
+    steady: bool = True
+
+
+@dataclass
+class Run:
+    """What came of it."""
+
+    seconds: float = 0.0
+    status: int = 0
+    output: list[tuple[float, bytes]] = field(default_factory=list)
+    events: list[tuple[float, dict[str, object]]] = field(default_factory=list)
+
+    def shown(self, share: float) -> tuple[float, str]:
+        """The percentage (0 is unknown) and the sentence after this share of the time."""
+        until = self.seconds * share
+        now = [event for at, event in self.events if at <= until]
+        if not now:
+            return 0.0, ""
+        return float(str(now[-1]["percentage"])), str(now[-1]["message"])
+
+    def faults(self, *, steady: bool) -> list[str]:
+        """What was wrong."""
+        found = []
+        last = -1.0
+        off_by = OFF_BY + 100 * STARTING_SECONDS / max(self.seconds, STARTING_SECONDS)
+        for at, event in self.events:
+            if event["percentage"] == last:
+                continue  # a program that reports once a second is right when it does
+            last = float(str(event["percentage"]))
+            share, percentage = at / max(self.seconds, 0.01), float(str(event["percentage"]))
+            if event["status"] != "in_progress" or not percentage:
+                continue
+            is_off = steady and abs(percentage - 100 * share) > off_by
+            if is_off or (share < 1 / 3 and percentage > 90):
+                found.append(f"{percentage:.0f} % after {share:.0%} of the time")
+        return found
+
+
+PY = sys.executable
+SERVE = "http://127.0.0.1:$PORT"
+CASES = (
+    Case("git clone", "git clone --progress file://$W/repo clone", "git", "rm -rf clone", steady=False),
+    Case("git checkout", "git -C clone2 checkout --progress -f HEAD -- .", "git",
+         "rm -rf clone2; git clone -q -n file://$W/repo clone2"),
+    Case("rsync --info=progress2", "rsync -a --info=progress2 --bwlimit=8000 big/ out/", "rsync",
+         "rm -rf out"),
+    Case("rsync progress2, many folders", "rsync -a --info=progress2 --bwlimit=3000 many/ out/",
+         "rsync", "rm -rf out", steady=False),
+    Case("rsync --progress", "rsync -a --progress --bwlimit=8000 big/ out/", "rsync", "rm -rf out"),
+    Case("rsync --progress, one file", "rsync --progress --bwlimit=8000 big/a.bin out.bin",
+         "rsync", "rm -rf out.bin"),
+    Case("curl", f"curl --limit-rate 8M -o out.bin {SERVE}/40000000", "curl"),
+    Case("curl, no length", f"curl --limit-rate 8M -o out.bin {SERVE}/chunked/40000000", "curl"),
+    Case("curl -#", f"curl -# --limit-rate 8M -o out.bin {SERVE}/40000000", "curl"),
+    Case("curl, two links", f"curl --limit-rate 8M -o 1 {SERVE}/20000000 -o 2 {SERVE}/20000000",
+         "curl"),
+    Case("wget", f"wget --limit-rate=8M -O out.bin {SERVE}/40000000", "wget"),
+    Case("wget, no length", f"wget --limit-rate=8M -O out.bin {SERVE}/chunked/40000000", "wget"),
+    Case("wget, two links", f"wget --limit-rate=8M {SERVE}/20000000 {SERVE}/20000001", "wget",
+         "rm -f 2000000*"),
+    Case("aria2c", f"aria2c --max-download-limit=8M -o out.bin {SERVE}/40000000", "aria2c",
+         "rm -f out.bin*"),
+    Case("aria2c, two links",
+         f"aria2c -Z -j1 --max-download-limit=8M {SERVE}/20000000 {SERVE}/20000001", "aria2c",
+         "rm -f 2000000*"),
+    Case("yt-dlp", f"yt-dlp --no-config -r 8M -o out.mp4 {SERVE}/40000000.mp4", "yt-dlp",
+         "rm -f out.mp4*"),
+    Case("rclone -P", "rclone copy -P --stats 500ms --bwlimit 8M big out", "rclone", "rm -rf out"),
+    Case("rclone --use-json-log",
+         "rclone copy -v --use-json-log --stats 500ms --bwlimit 8M big out", "rclone", "rm -rf out"),
+    Case("rclone -v", "rclone copy -v --stats 500ms --bwlimit 8M big out", "rclone", "rm -rf out"),
+    Case("restic backup", "restic -r repo.restic --limit-upload 8000 backup big", "restic",
+         "rm -rf repo.restic; restic -q -r repo.restic init", steady=False),
+    Case("restic backup --json", "restic -r repo.restic --json --limit-upload 8000 backup big",
+         "restic", "rm -rf repo.restic; restic -q -r repo.restic init", steady=False),
+    Case("restic restore", "restic -r repo.restic --limit-download 8000 restore latest --target out",
+         "restic", "rm -rf out", steady=False),
+    Case("borg create", "borg create --progress -C zlib,9 repo.borg::x text", "borg",
+         "rm -rf repo.borg; borg init -e none repo.borg"),
+    Case("borg create --log-json", "borg create --progress --log-json -C zlib,9 repo.borg::x text",
+         "borg", "rm -rf repo.borg; borg init -e none repo.borg"),
+    Case("borg extract", "borg extract --progress ../repo.borg::x", "borg",
+         "rm -rf out; mkdir out", steady=False),
+    Case("zstd", "zstd -15 -T1 -v -f text/a.txt -o out.zst", "zstd"),
+    Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz"),
+    Case("xz -v, on its way through", "sh -c 'xz -v -4 -T1 < text/a.txt > out.xz'", "xz"),
+    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text", "7z", "rm -f out.7z"),
+    Case("7z x", "7z x -bsp1 -y -oout kept.7z", "7z", "rm -rf out; [ -e kept.7z ] || 7z a -mx5 kept.7z text"),
+    Case("tar --checkpoint", "tar --checkpoint=200 -czf out.tgz text", "tar"),
+    Case("tar with a total", "tar --checkpoint=200 --totals -cJf out.txz text/a.txt", "tar"),
+    Case("dd status=progress", "sh -c 'pv -q -L 10M big/a.bin | dd of=out.bin bs=64k status=progress'",
+         "dd"),
+    Case("pv", "pv -L 8M big/a.bin -o out.bin", "pv"),
+    Case("pv -n", "pv -n -L 8M big/a.bin -o out.bin", "pv"),
+    Case("pv, no length", "sh -c 'cat big/a.bin | pv -L 8M > out.bin'", "pv"),
+    Case("flac", "flac -8ep -f -o out.flac sound.wav", "flac"),
+    Case("HandBrakeCLI", "HandBrakeCLI -i clip.mp4 -o out.mkv --encoder-preset medium", "HandBrakeCLI",
+         "rm -f out.mkv"),
+    Case("ffmpeg", "ffmpeg -y -nostdin -i clip.mp4 -c:v libx264 -preset medium out.mkv", "ffmpeg"),
+    Case("nice ffmpeg -t", "nice ffmpeg -y -nostdin -i clip.mp4 -t 10 -preset medium out.mkv", "ffmpeg"),
+    Case("ninja", "ninja -j1 -C ninja", "ninja", "touch ninja/in"),
+    Case("cmake --build", "cmake --build cmake", "cmake",
+         "rm -rf cmake; cmake -S cmake.src -B cmake > cmake.log"),
+    Case("cargo build", "cargo build --offline --manifest-path crate/Cargo.toml -j1", "cargo",
+         "rm -rf crate/target", steady=False),
+    Case("pip download", f"pip download --no-cache-dir --no-deps --no-index {SERVE}/big-1.0-py3-none-any.whl"
+         " -d out", "pip", "rm -rf out", steady=False),
+    Case("uv pip install", f"uv pip install --no-cache --no-deps --no-index --target out"
+         f" 'big @ {SERVE}/big-1.0-py3-none-any.whl'", "uv", "rm -rf out", steady=False),
+    Case("apt-get download", "apt-get download gcc-12", "apt-get", "rm -f *.deb", steady=False),
+    Case("shred -v", "shred -v -n 3 shred.bin", "shred", "cp big/a.bin shred.bin", steady=False),
+    Case("tqdm", f"{PY} bars.py tqdm", "python3"),
+    Case("tqdm, nested", f"{PY} bars.py nested", "python3"),
+    Case("rich, two bars", f"{PY} bars.py rich", "python3"),
+    Case("docker's rows", f"{PY} bars.py docker", "python3"),
+    Case("OSC 9;4", f"{PY} bars.py osc", "python3"),
+    Case("a count of steps", f"{PY} bars.py steps", "python3"),
+    Case("pytest", f"{PY} -m pytest -q -p no:cacheprovider tests.py", "python3", steady=False),
+    Case("montage -monitor", "montage -monitor -geometry 400x400 img/*.png out.png", "montage",
+         steady=False),
+    Case("sha256sum", "sh -c 'pv -q -L 10M big/a.bin | sha256sum'", "sha256sum"),
+)  # fmt: skip
+
+BARS = """
+import sys, time
+def tqdm():
+    from tqdm import tqdm
+    for _ in tqdm(range(50)): time.sleep(.08)
+def nested():
+    from tqdm import tqdm
+    for _ in tqdm(range(5), desc="outer"):
+        for _ in tqdm(range(20), desc="inner", leave=False): time.sleep(.04)
+def rich():
+    from rich.progress import Progress
+    with Progress() as p:
+        a, b = p.add_task("one", total=100), p.add_task("two", total=50)
+        for _ in range(100): p.advance(a); p.advance(b, .25); time.sleep(.04)
+def docker():
+    names = ["a3be5d4ce401", "0f0e6b0d1b2c", "b1c2d3e4f5a6"]
+    for n in names: print(n + ": Pulling fs layer", flush=True)
+    for t in range(40):
+        for k, n in enumerate(names):
+            print(f"\\x1b[{3-k}A\\x1b[2K\\r{n}: Downloading [{'=' * t}>] {t+1}MB/41MB\\r\\x1b[{3-k}B", end="", flush=True)
+        time.sleep(.1)
+    for k, n in enumerate(names): print(f"\\x1b[{3-k}A\\x1b[2K\\r{n}: Pull complete\\r\\x1b[{3-k}B", end="", flush=True)
+def osc():
+    for n in range(0, 101, 2): print(f"\\x1b]9;4;1;{n}\\x07", end="", flush=True); time.sleep(.08)
+def steps():
+    for n in range(1, 41): print(f"step {n} of 40: file{n}.c", flush=True); time.sleep(.1)
+globals()[sys.argv[1]]()
+"""
+
+
+def make_inputs(work: Path) -> None:
+    """Everything that the programs work on."""
+    noise = random.Random(1)
+    words = [
+        bytes(noise.choices(b"abcdefghijklmnopqrstuvwxyz", k=noise.randint(2, 9)))
+        for _ in range(20_000)
+    ]
+    for name, megabytes in (("a", 32), ("b", 6), ("c", 2)):
+        path = work / "big" / f"{name}.bin"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(noise.randbytes(megabytes * 1_000_000))
+    (work / "text").mkdir()
+    (work / "text" / "a.txt").write_bytes(b" ".join(noise.choices(words, k=1_500_000)))
+    for n in range(40):
+        for m in range(25):
+            path = work / "many" / f"d{n:02}" / "sub" / str(m)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(noise.randbytes(4_000))
+    (work / "many" / "zz.bin").write_bytes(noise.randbytes(8_000_000))
+    (work / "bars.py").write_text(BARS)
+    (work / "tests.py").write_text(
+        "import pytest, time\n@pytest.mark.parametrize('n', range(100))\n"
+        "def test_it(n): time.sleep(.03)\n"
+    )
+    (work / "ninja").mkdir()
+    (work / "ninja" / "build.ninja").write_text(
+        "rule r\n  command = sleep 0.1; touch $out\n"
+        + "".join(f"build o{n}: r in\n" for n in range(40))
+    )
+    source = work / "cmake.src"
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.10)\nproject(x C)\nadd_library(x STATIC "
+        + " ".join(f"f{n}.c" for n in range(60)) + ")\n"
+    )  # fmt: skip
+    for n in range(60):
+        (source / f"f{n}.c").write_text(f"#include <stdio.h>\nint f{n}(void) {{ return {n}; }}\n")
+    crate = work / "crate"
+    (crate / "src").mkdir(parents=True)
+    depends = ""
+    for n in range(12):
+        part = crate / f"p{n}"
+        (part / "src").mkdir(parents=True)
+        (part / "Cargo.toml").write_text(
+            f'[package]\nname = "p{n}"\nversion = "0.1.0"\nedition = "2021"\n'
+        )
+        (part / "src" / "lib.rs").write_text(
+            "".join(
+                f'pub fn f{k}(x: &str) -> String {{ format!("{{x}}{k}") }}\n' for k in range(300)
+            )
+        )
+        depends += f'p{n} = {{ path = "p{n}" }}\n'
+    (crate / "Cargo.toml").write_text(
+        f'[package]\nname = "x"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\n{depends}'
+    )
+    (crate / "src" / "main.rs").write_text("fn main() {}\n")
+    script = """
+    mkdir repo && cd repo && git init -q . && git config user.email a@example.invalid && git config user.name a
+    mkdir d; i=0; while [ $i -lt 3000 ]; do head -c 9000 /dev/urandom > d/$i; i=$((i+1)); done
+    git add -A && git commit -qm x; cd ..
+    ffmpeg -v error -f lavfi -i testsrc2=s=640x360:d=40 -f lavfi -i sine=d=40 -shortest clip.mp4
+    ffmpeg -v error -f lavfi -i anoisesrc=d=900:a=0.2 -ac 2 sound.wav
+    mkdir img; for i in 1 2 3 4 5 6 7 8; do montage -size 1500x1500 plasma: img/$i.png 2>/dev/null; done
+    mkdir w; cd w; mkdir big; cp ../big/a.bin big/; mkdir big-1.0.dist-info
+    printf 'Metadata-Version: 2.1\\nName: big\\nVersion: 1.0\\n' > big-1.0.dist-info/METADATA
+    printf 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n' > big-1.0.dist-info/WHEEL
+    printf 'big/a.bin,,\\nbig-1.0.dist-info/METADATA,,\\nbig-1.0.dist-info/WHEEL,,\\nbig-1.0.dist-info/RECORD,,\\n' > big-1.0.dist-info/RECORD
+    python3 -m zipfile -c ../big-1.0-py3-none-any.whl big big-1.0.dist-info
+    """
+    subprocess.run(["sh", "-c", script], cwd=work, check=False)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """/N and /chunked/N: so many bytes; else a file of the inputs, 10 MB a second."""
+
+    protocol_version = "HTTP/1.1"
+    work = Path()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        parts = unquote(self.path).strip("/").split("/")
+        file = self.work / parts[-1]
+        data = (
+            file.read_bytes()
+            if file.is_file()
+            else bytes(int(parts[-1]))
+            if parts[-1].isdigit()
+            else b""
+        )
+        chunked = parts[0] == "chunked"
+        begin, end = 0, len(data)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked and not chunked:
+            begin, end = int(asked[1]), int(asked[2] or len(data) - 1) + 1
+        self.send_response(206 if asked and not chunked else 200)
+        kind = "video/mp4" if file.suffix == ".mp4" else "application/octet-stream"
+        self.send_header("Content-Type", kind)
+        self.send_header("Accept-Ranges", "bytes")
+        if asked and not chunked:
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")
+        self.send_header(
+            *(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(end - begin)))
+        )
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        try:
+            for at in range(begin, end, 200_000):
+                block = data[at : min(at + 200_000, end)]
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+                time.sleep(0.02)
+            if chunked:
+                self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def run(case: Case, work: Path, environment: dict[str, str], *, pty: bool) -> Run:
+    """Run the program under watch; what it printed, and what was shown, each with its time."""
+    if case.before:
+        subprocess.run(
+            ["sh", "-c", case.before], cwd=work, env=environment, capture_output=True, check=False
+        )
+    words = shlex_split(case.command, environment)
+    options = ["--pty"] if pty else ["--pipe"]
+    command = [PY, "-m", "similubot_core", "watch", *options, "--sink", "json=stderr", "--", *words]
+    result = Run()
+    with subprocess.Popen(
+        command, cwd=work, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+    ) as process, selectors.DefaultSelector() as selector:  # fmt: skip
+        waiting = b""
+        began = 0.0
+        for stream in (process.stdout, process.stderr):
+            selector.register(stream, selectors.EVENT_READ)  # type: ignore[arg-type]
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = os.read(key.fd, 65_536)
+                now = time.monotonic()
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    result.output.append((now - began if began else 0.0, data))
+                else:
+                    waiting += data
+                    last = 0
+                    for match in EVENT.finditer(waiting):
+                        began = began or now
+                        if plain := waiting[last : match.start()]:
+                            result.output.append((now - began, plain))
+                        event = json.loads(match[0])
+                        result.events.append((now - began, event))
+                        last = match.end()
+                    waiting = waiting[last:]
+                    if b'{"event"' not in waiting[-2000:] and waiting:
+                        result.output.append((now - began if began else 0.0, waiting))
+                        waiting = b""
+        result.status = process.wait()
+    result.seconds = result.events[-1][0] if result.events else 0.0
+    return result
+
+
+def shlex_split(line: str, environment: dict[str, str]) -> list[str]:
+    """The words of a command line, with the variables of the environment."""
+    import shlex
+
+    for name in ("PORT", "W"):
+        line = line.replace(f"${name}", environment[name])
+    words = []
+    for word in shlex.split(line):
+        found = sorted(map(str, Path(environment["W"]).glob(word))) if "*" in word else []
+        words += found or [word]
+    return words
+
+
+def record(folder: Path, case: Case, words: list[str], run: Run, *, pty: bool) -> None:
+    """Keep what a program printed, and when, as a sample; long ones are left out in the middle."""
+    name = re.sub(r"[^a-z0-9]+", "-", case.name.lower()).strip("-")
+    output = [[round(at, 3), data.decode(errors="replace")] for at, data in run.output]
+    kept: list[list[object]] = []
+    last, room = -1.0, MOST_RECORDED
+    for at, text in output:
+        # What a reader can tell apart; a terminal's rows are drawn far more often.
+        if kept and float(str(at)) - last < 0.02:
+            kept[-1][1] = f"{kept[-1][1]}{text}"
+            continue
+        kept.append([at, text])
+        last = float(str(at))
+    size = sum(len(str(text)) for _, text in kept)
+    if size > room:
+        kept = [[at, str(text)[-2000:]] for at, text in kept]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.{'terminal' if pty else 'pipe'}.json"
+    value = {
+        "command": words,
+        "seconds": round(run.seconds, 3),
+        "steady": case.steady,
+        "output": kept,
+    }
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=0) + "\n")
+
+
+def describe(run: Run, share: float) -> str:
+    """What was shown, in a few words."""
+    percentage, message = run.shown(share)
+    return (
+        f"{percentage:.0f} %"
+        if percentage
+        else f"unknown ({message[:30]})"
+        if message
+        else "unknown"
+    )
+
+
+def cases(only: list[str]) -> Iterator[Case]:
+    """Those that can run here."""
+    for case in CASES:
+        if only and not any(word in case.name for word in only):
+            continue
+        if shutil.which(case.needs):
+            yield case
+        else:
+            print(f"{case.name}: {case.needs} is not installed", file=sys.stderr)
+
+
+def main() -> int:
+    """Run them all; 1 when one was shown wrong."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", action="append", default=[], metavar="WORD")
+    parser.add_argument("--record", type=Path, metavar="FOLDER")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--work", type=Path, help="where the inputs are, or are made and kept")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        work = arguments.work or Path(made)
+        if not (work / "bars.py").exists():
+            work.mkdir(exist_ok=True)
+            make_inputs(work)
+        Server.work = work
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {
+            **os.environ, "PORT": str(server.server_port), "W": str(work), "TERM": "xterm-256color",
+            "RESTIC_PASSWORD": "x", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+            "COLUMNS": "80", "LC_ALL": "C.UTF-8", "no_proxy": "127.0.0.1", "HOME": str(work),
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup")),
+            "CARGO_HOME": os.environ.get("CARGO_HOME", str(Path.home() / ".cargo")),
+        }  # fmt: skip
+        rows, wrong = [], 0
+        for case in cases(arguments.only):
+            for pty in (True, False):
+                done = run(case, work, environment, pty=pty)
+                faults = done.faults(steady=case.steady)
+                wrong += bool(faults)
+                if arguments.record:
+                    words = shlex_split(case.command, {**environment, "W": "/work", "PORT": "8000"})
+                    record(arguments.record, case, words, done, pty=pty)
+                shown = [describe(done, share) for share in (0.1, 0.5, 0.9)]
+                mark = f"  WRONG: {faults[0]} ({len(faults)} times)" if faults else ""
+                where = "terminal" if pty else "pipe"
+                status = "" if done.status == 0 else f"  (exit status {done.status})"
+                rows.append((case.name, where, f"{done.seconds:.1f} s", *shown))
+                print(
+                    f"{case.name:30} {where:8} {done.seconds:5.1f} s  "
+                    + " | ".join(shown)
+                    + mark
+                    + status,
+                    flush=True,
+                )
+        server.shutdown()
+    if arguments.markdown:
+        head = ("program", "on a", "ran", "after 10 %", "after 50 %", "after 90 %")
+        lines = ["| " + " | ".join(row) + " |" for row in (head, ("---",) * 6, *rows)]
+        arguments.markdown.write_text("\n".join(lines) + "\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
