@@ -16,6 +16,7 @@ from similubot_core.render import sanitize_line
 
 TEMPLATES = Path(__file__).with_name("templates")
 USAGES = {
+    "command": "similubot bot                 # whose users type !$identifier, or /$identifier",
     "tracker": "similubot watch -- $name …",
     "sink": "similubot watch --sink $name=progress.log -- rsync --info=progress2 …",
     "downloader": "similubot convert $name:clip.mp4",
@@ -23,6 +24,9 @@ USAGES = {
     "uploader": "similubot convert clip.mp4 --to $name=https://server.example/files",
 }
 """Each kind of plugin, and how the new one is used."""
+
+LONGEST_COMMAND = 32
+"""Characters of a slash command's name, by Discord's rules."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -69,6 +73,8 @@ def write_plugin(parent: Path, name: str, kind: str, *, taken: Collection[str] =
         )
     if name in taken:
         raise UsageError(f"An installed plugin is called {name} already; choose another name.")
+    if kind == "command" and len(name) > LONGEST_COMMAND:
+        raise UsageError(f"A command of Discord has {LONGEST_COMMAND} characters at most.")
     folder = parent / f"similubot-{name.replace('_', '-')}"
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"{folder} exists already; remove it, or choose another name.")
@@ -90,6 +96,8 @@ def _words(name: str, kind: str) -> dict[str, str]:
     """What stands for each placeholder."""
     identifier = name.replace("-", "_")
     major, minor = __version__.split(".")[:2]
+    versions = f">={major}.{minor},<{major}.{int(minor) + 1}"
+    needs = ("core", "bot") if kind == "command" else ("core",)
     return {
         "name": name,
         "kind": kind,
@@ -98,9 +106,21 @@ def _words(name: str, kind: str) -> dict[str, str]:
         "identifier": identifier,
         "upper": identifier.upper(),
         "title": "".join(part.capitalize() for part in identifier.split("_")),
-        "core_versions": f">={major}.{minor},<{major}.{int(minor) + 1}",
-        "usage": Template(USAGES[kind]).substitute(name=name),
+        "core_versions": versions,
+        "dependencies": ", ".join(f'"similubot-{needed}{versions}"' for needed in needs),
+        "checkout": _checkout(kind),
+        "usage": Template(USAGES[kind]).substitute(name=name, identifier=identifier),
     }
+
+
+def _checkout(kind: str) -> str:
+    """How what the plugin's tests need is installed from a checkout of SimiluBot."""
+    if kind == "command":
+        return (
+            "cd /path/to/similubot && pip install . ./plugins/testkit './plugins/ffmpeg[bundled]' \\\n"
+            "    ./plugins/{http,mega,catbox,discord_sink,terminal_sink,bot} && cd -"
+        )
+    return "pip install /path/to/similubot /path/to/similubot/plugins/testkit   # its checkout"
 
 
 def _fill(folder: Path, words: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from similubot_core.cli.new_plugin import USAGES, write_plugin
 from similubot_core.errors import SimilubotError, UsageError
 
 KINDS = sorted(USAGES)
+NAMES = ("tool", "my-host_2", "a-tool-with-a-name")
 
 
 def run(*command: str | Path, cwd: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -28,7 +29,7 @@ def run(*command: str | Path, cwd: Path, **environ: str) -> "subprocess.Complete
 def test_a_new_plugin_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
     folder = write_plugin(tmp_path, "my-host_2", kind)
     ran = run(
-        *("pytest", "-q", "-p", "similubot_testkit.pytest_plugin"),
+        *("pytest", "-q", "-p", "similubot_testkit.pytest_plugin", "-p", "no:cacheprovider"),
         cwd=folder,
         PYTHONPATH=str(folder / "src"),
         PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
@@ -38,15 +39,26 @@ def test_a_new_plugin_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_plugin_has_sound_types_and_style(kind: str, tmp_path: Path) -> None:
+def test_a_new_plugin_has_sound_types_in_its_tests_too(kind: str, tmp_path: Path) -> None:
     folder = write_plugin(tmp_path, "toola", kind)
-    checked = run("mypy", "--strict", "src", cwd=folder)
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    checked = run("mypy", "--strict", *cache, "src", "tests", cwd=folder)
     assert checked.returncode == 0, checked.stdout
-    rules = ("--isolated", "--line-length=100", "--select=E,F,W,I,B,UP,SIM,D1,N", "--ignore=D107")
-    linted = run("ruff", "check", *rules, "src", cwd=folder)
-    assert linted.returncode == 0, linted.stdout
-    formatted = run("ruff", "format", "--isolated", "--line-length=100", "--diff", ".", cwd=folder)
-    assert formatted.returncode == 0, formatted.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_passes_ruff_as_it_is_by_default_and_some_rules_more(
+    kind: str, tmp_path: Path
+) -> None:
+    folders = [write_plugin(tmp_path, name, kind) for name in NAMES]
+    more = ("--select=E,F,W,I,B,UP,SIM,D1,N", "--ignore=D107,E501,N802", "--line-length=88")
+    for folder in folders:
+        default = run("ruff", "check", "--isolated", "--no-cache", ".", cwd=folder)
+        assert default.returncode == 0, default.stdout
+        linted = run("ruff", "check", "--isolated", "--no-cache", *more, "src", cwd=folder)
+        assert linted.returncode == 0, linted.stdout
+        formatted = run("ruff", "format", "--isolated", "--no-cache", "--diff", ".", cwd=folder)
+        assert formatted.returncode == 0, formatted.stdout
 
 
 def test_it_is_a_whole_package(tmp_path: Path) -> None:
@@ -101,6 +113,11 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SimilubotError, match="cannot be written"):
         write_plugin(tmp_path / "missing", "toola", "sink")
+
+
+def test_a_command_has_a_name_that_discord_takes(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="32 characters at most"):
+        write_plugin(tmp_path, "a" * 33, "command")
 
 
 def test_without_a_kind_it_says_which_there_are(tmp_path: Path) -> None:
