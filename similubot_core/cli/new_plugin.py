@@ -117,7 +117,8 @@ def _checkout(kind: str) -> str:
     """How what the plugin's tests need is installed from a checkout of SimiluBot."""
     if kind == "command":
         return (
-            "cd /path/to/similubot && pip install . ./plugins/testkit './plugins/ffmpeg[bundled]' \\\n"
+            "cd /path/to/similubot && pip install . ./plugins/testkit \\\n"
+            "    './plugins/ffmpeg[bundled]' \\\n"
             "    ./plugins/{http,mega,catbox,discord_sink,terminal_sink,bot} && cd -"
         )
     return "pip install /path/to/similubot /path/to/similubot/plugins/testkit   # its checkout"
