@@ -215,7 +215,7 @@ def make_inputs(work: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(noise.randbytes(megabytes * 1_000_000))
     (work / "text").mkdir()
-    (work / "text" / "a.txt").write_bytes(b" ".join(noise.choices(words, k=1_500_000)))
+    (work / "text" / "a.txt").write_bytes(b" ".join(noise.choices(words, k=400_000)))
     for n in range(40):
         for m in range(25):
             path = work / "many" / f"d{n:02}" / "sub" / str(m)

@@ -343,7 +343,7 @@ _ARIA2 = re.compile(
 def aria2c(command: Sequence[str]) -> Reader:
     """aria2c's read-outs."""
     several = any(
-        re.fullmatch(r"-[a-zA-Z]*Z[a-zA-Z]*|-i.*|--(?:force-sequential|input-file).*", word)
+        re.fullmatch(r"-[a-zA-Y]*Z[a-zA-Z]*|-i.*|--(?:force-sequential|input-file).*", word)
         for word in command[1:]
     )
     ids: set[str] = set()
@@ -673,7 +673,7 @@ def handbrake(command: Sequence[str]) -> Reader:
 
 
 _YT_DLP = re.compile(
-    rf"\[download\]\s+({_NUMBER})% of\s+~?\s*({_NUMBER})([KMGT]?i?B)(?: in [\d:]+)?"
+    rf"\[download\]\s+({_NUMBER})% of\s{{1,9}}~?\s{{0,9}}({_NUMBER})([KMGT]?i?B)(?: in [\d:]+)?"
     rf"(?: at\s+(?:Unknown (?:B/s|speed)|({_NUMBER})([KMGT]?i?B)/s))?.*"
 )
 _YT_DLP_FORMATS = re.compile(r"\[info\] .*: Downloading (\d{1,3}) format\(s\): (.{1,200})")
