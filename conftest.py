@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 SLOW_SECONDS = 3600
@@ -10,7 +11,13 @@ SLOW_SECONDS = 3600
 
 
 def pytest_configure() -> None:
-    """Hear SIGHUP even under `nohup`: what ignores it hands that on to every child of a test."""
+    """Set up the run.
+
+    SIGHUP is heard even under `nohup`, since a process that ignores it passes that on to every
+    child of a test. Hypothesis gives an example no time limit: on a busy machine any takes long.
+    """
+    hypothesis.settings.register_profile("ours", deadline=None)
+    hypothesis.settings.load_profile("ours")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

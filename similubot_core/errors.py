@@ -2,7 +2,7 @@
 
 
 class SimilubotError(Exception):
-    """Something went wrong that a person should be told of in one sentence.
+    """Something went wrong; the message tells a person in one sentence.
 
     Args:
         message: One sentence: what happened and what to do. It is shown to the user as it is, so
@@ -61,7 +61,7 @@ class PluginError(SimilubotError):
 
 
 def user_message(error: BaseException) -> str:
-    """What the user is told of any error at all; of one without a sentence, only its kind."""
+    """The sentence for the user, for any error at all; for one without a sentence, its kind."""
     if isinstance(error, SimilubotError):
         return error.message
     if isinstance(error, KeyboardInterrupt):

@@ -198,7 +198,7 @@ def _width() -> int:
 
 
 def _tell(sentence: str, status: int, debug: bool, detail: str = "") -> int:
-    from similubot_core.redact import redact  # only where something has to be told
+    from similubot_core.redact import redact  # only where there is something to report
     from similubot_core.render import sanitize_line
 
     if debug:

@@ -100,7 +100,7 @@ def _run(
     options: JobOptions,
     default_sinks: Sequence[str],
 ) -> int:
-    # Of a single source, what is wrong with it is told before a sink shows anything.
+    # Of a single source, what is wrong with it is said before a sink shows anything.
     first = _planned(sources[0], arguments, context, options) if len(sources) == 1 else None
     title = render.redact_source(sources[0]) if len(sources) == 1 else f"{len(sources)} sources"
     wanted = list(arguments.sink or default_sinks)
@@ -279,7 +279,7 @@ def _check_folder(options: JobOptions, *, several: bool, dry_run: bool) -> None:
         raise UsageError(write_error(output, error).message) from error
 
 
-# -- what is told
+# -- output
 
 
 def _tell(ended: _Ended, arguments: argparse.Namespace, *, several: bool) -> None:
@@ -315,15 +315,15 @@ def _tell_plans(
         shown = render.redact_source(source)
         try:
             job = _planned(source, arguments, context, options)
-            told = "skipped, its result is there" if isinstance(job, AlreadyThere) else None
-            told = told or describe_job(context.plugins, context.settings, job)  # type: ignore[arg-type]
+            shown_plan = "skipped, its result is there" if isinstance(job, AlreadyThere) else None
+            shown_plan = shown_plan or describe_job(context.plugins, context.settings, job)  # type: ignore[arg-type]
         except SimilubotError as error:
             if len(sources) == 1:
                 raise
             print(f"similubot: {shown}: {error.message}", file=sys.stderr)  # noqa: T201
             status = FAILED
         else:
-            print(f"{shown}: {told}")  # noqa: T201
+            print(f"{shown}: {shown_plan}")  # noqa: T201
     return status
 
 

@@ -32,7 +32,7 @@ class StageContext:
     Attributes:
         folder: A folder of the job's own: the stage writes nowhere else. The job removes it.
         cancel: The job's cancel token; obeyed within 2 seconds.
-        callbacks: Who is to be told of the progress; `attach` sees to it.
+        callbacks: They get every state; `attach` adds them to a tracker.
         parent: The job that the stage's operations are parts of; None where there is no job.
         weight: The share of the stage in its job, as `ProgressTracker.child` takes it.
         offer: A downloader may call it, once, with the file that it fetches, to have it converted

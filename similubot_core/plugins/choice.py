@@ -262,22 +262,22 @@ def _preferred(specs: Sequence[SpecT], prefer: Sequence[str]) -> SpecT | None:
 
 def undecided(plugins: Plugins, prefer: Sequence[str] = ()) -> list[str]:
     """A sentence for each choice that nothing decides, as `similubot doctor` reports it."""
-    told = []
+    messages = []
     downloaders = plugins.all(DownloaderSpec)
     for example in dict.fromkeys((*(spec.example for spec in downloaders), *_ANY_HOST)):
         if example:
             try:
                 choose_downloader(plugins, example, prefer=prefer)
             except UsageError as error:
-                told.append(error.message.replace("this link", f"links such as {example}"))
+                messages.append(error.message.replace("this link", f"links such as {example}"))
     for chosen in all_formats(plugins):
         try:
             choose_format(plugins, name=chosen.format.name, prefer=prefer)
         except UsageError as error:
-            told.append(error.message)
+            messages.append(error.message)
     try:
         choose_format(plugins, prefer=prefer)
     except UsageError as error:
         if any(c.format.name != NO_CONVERSION for c in all_formats(plugins)):
-            told.append(error.message)
-    return list(dict.fromkeys(told))
+            messages.append(error.message)
+    return list(dict.fromkeys(messages))

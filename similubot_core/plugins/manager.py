@@ -124,13 +124,13 @@ def load_from_environment(*, none: bool = False, hooks: Collection[str] = tuple(
     disabled = [name for name in names if name]
     plugins = load_plugins(disabled=disabled, entry_points=() if none else None, hooks=hooks)
     if os.environ.get(STRICT_VARIABLE) == "1":
-        told = [
+        problems = [
             f"the plugin {_label(record)} is {record.status}: {record.reason}"
             for record in plugins.records
             if record.status not in ("ok", "disabled")
         ]
-        if told:
-            raise PluginError(f"{STRICT_VARIABLE} is 1, and {' And '.join(told)}")
+        if problems:
+            raise PluginError(f"{STRICT_VARIABLE} is 1, and {' And '.join(problems)}")
     return plugins
 
 
@@ -446,6 +446,6 @@ def _normalised(name: str) -> str:
 
 def _shown(text: str, limit: int = 200) -> str:
     """Text from outside as one line."""
-    from similubot_core.render import sanitize_line  # only where something has to be told
+    from similubot_core.render import sanitize_line  # only where there is something to report
 
     return sanitize_line(text, limit)

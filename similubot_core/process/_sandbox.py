@@ -135,7 +135,7 @@ _ask_mode: Callable[[], SandboxMode] = _mode_of_environment
 
 @contextmanager
 def stage_access(access: Access) -> "Iterator[None]":
-    """What programs may reach that are started in this block, where `run_process` is not told.
+    """Set what programs may reach that `run_process` starts in this block without `access`.
 
     A job puts this around each stage. Threads that a stage starts do not inherit it; there,
     `run_process` needs its own `access`.

@@ -44,7 +44,7 @@ class LoopFeed(Feed):
             self._is_woken = True
             try:
                 self._loop.call_soon_threadsafe(self._go_on)
-            except RuntimeError:  # the loop is closed: nobody can be told any more
+            except RuntimeError:  # the loop is closed: nobody is left to call
                 self.drop()
 
     def wait(self, timeout: float, *, even_if_slow: bool = False) -> bool:

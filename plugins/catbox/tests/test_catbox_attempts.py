@@ -1,4 +1,4 @@
-"""What is tried again, how often, after which wait, and what is told of it."""
+"""What is tried again, how often, after which wait, and what the user reads of it."""
 
 import pytest
 
@@ -115,10 +115,10 @@ def test_what_cannot_have_landed_is_not_said_to() -> None:
 
 
 def test_each_wait_is_told_with_the_number_of_the_try() -> None:
-    told: list[str] = []
+    messages: list[str] = []
     script = Script(failing(Again.SOON), "link")
-    try_until_done(script, SERVICE, WatchedToken(), told.append, Patience())
-    assert told == ["It failed. Trying again from the start in 1s (try 2 of 5)"]
+    try_until_done(script, SERVICE, WatchedToken(), messages.append, Patience())
+    assert messages == ["It failed. Trying again from the start in 1s (try 2 of 5)"]
 
 
 def test_cancelling_while_waiting_ends_it() -> None:

@@ -23,7 +23,7 @@ class Upload:
     """An upload in a thread of its own, which ends in an exception or a link."""
 
     def __init__(self, url: str, file: Path) -> None:
-        self.told: list[ProgressInfo] = []
+        self.states: list[ProgressInfo] = []
         self.token = CancelToken()
         self._outcome: str | BaseException | None = None
         self._changed = threading.Condition()
@@ -35,7 +35,7 @@ class Upload:
 
     def _note(self, info: ProgressInfo) -> None:
         with self._changed:
-            self.told.append(info)
+            self.states.append(info)
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -46,15 +46,15 @@ class Upload:
 
     def wait_for(self, condition: Callable[[ProgressInfo], bool]) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: any(map(condition, self.told)), 10)
+            assert self._changed.wait_for(lambda: any(map(condition, self.states)), 10)
 
     def is_cancelled_in_time(self) -> None:
         self.token.cancel()
         self._thread.join(LIMIT)
         assert not self._thread.is_alive()
         assert isinstance(self._outcome, Cancelled)
-        assert self.told[-1].status is ProgressStatus.CANCELLED
-        assert_progress_keeps_the_rules(self.told)
+        assert self.states[-1].status is ProgressStatus.CANCELLED
+        assert_progress_keeps_the_rules(self.states)
 
 
 def test_before_it_begins(server: CatboxProcess, settings: CatboxSettings, clip: Path) -> None:

@@ -63,13 +63,13 @@ def test_a_file_that_cannot_go_up_is_told_before_anything_is_sent(
     make: Callable[[Path], Path],
     said: str,
 ) -> None:
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     uploader = CatboxUploader(settings=settings)
-    success, link, error = uploader.upload_with_progress(make(tmp_path), told.append)
+    success, link, error = uploader.upload_with_progress(make(tmp_path), states.append)
     assert (success, link) == (False, None)
     assert said in (error or "")
-    assert told[-1].status is ProgressStatus.FAILED
-    assert told[-1].message == error
+    assert states[-1].status is ProgressStatus.FAILED
+    assert states[-1].message == error
     assert server.requests == ()
 
 
@@ -101,14 +101,14 @@ def test_a_file_too_large_for_catbox_goes_to_litterbox_where_the_settings_allow_
         litterbox_time="12h",
         litterbox_when_too_large=True,
     )
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     file = sparse(tmp_path / name, limit + 1)
-    assert CatboxUploader(settings=settings).upload_with_progress(file, told.append)[0]
+    assert CatboxUploader(settings=settings).upload_with_progress(file, states.append)[0]
     assert server.requests[0].service == "litterbox"
-    assert told[-1].operation == "Litterbox Upload"
-    assert "Too large for Catbox" in told[0].message
-    assert "Too large for Catbox" in told[-1].message
-    assert "12h" in told[-1].message
+    assert states[-1].operation == "Litterbox Upload"
+    assert "Too large for Catbox" in states[0].message
+    assert "Too large for Catbox" in states[-1].message
+    assert "12h" in states[-1].message
     small = sparse(tmp_path / "b.m4a", 1000)
     assert CatboxUploader(settings=settings).upload(small)[0]
     assert server.requests[1].service == "catbox"

@@ -1,4 +1,4 @@
-"""A server that fails in each way there is: what the user is told, and how often it is tried."""
+"""A server that fails in each way there is: what the user reads, and how often it is tried."""
 
 import logging
 import socket
@@ -48,15 +48,15 @@ def test_a_failure_is_told_in_its_own_sentence_and_tried_as_the_table_says(
     said: str,
 ) -> None:
     server.script(*faults)
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     uploader = CatboxUploader(settings=settings, patience=at_once)
-    success, link, error = uploader.upload_with_progress(large_clip, told.append)
+    success, link, error = uploader.upload_with_progress(large_clip, states.append)
     assert (success, link) == (False, None)
     assert said in (error or "")
     assert server.wait_until(lambda s: len(s.requests) == len(faults))
-    assert told[-1].status is ProgressStatus.FAILED
-    assert_progress_keeps_the_rules(told)
-    assert not any("<" in info.message for info in told)
+    assert states[-1].status is ProgressStatus.FAILED
+    assert_progress_keeps_the_rules(states)
+    assert not any("<" in info.message for info in states)
 
 
 @pytest.mark.parametrize(
@@ -78,17 +78,17 @@ def test_after_a_passing_failure_the_whole_file_is_sent_again(
     on_each_update: Callable[[Callable[[ProgressInfo], object]], None],
 ) -> None:
     server.script(fault)
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     messages: set[str] = set()
     on_each_update(lambda info: messages.add(info.message))
     uploader = CatboxUploader(settings=settings, patience=at_once)
-    assert uploader.upload_with_progress(large_clip, told.append)[0]
+    assert uploader.upload_with_progress(large_clip, states.append)[0]
     assert server.wait_until(lambda s: len(s.requests) == 2)
     uploads = [request for request in server.requests if request.url]
     assert len(uploads) == 1
     assert uploads[0].file is not None
     assert uploads[0].file.size == large_clip.stat().st_size
-    assert_progress_keeps_the_rules(told)
+    assert_progress_keeps_the_rules(states)
     assert any("Trying again from the start" in message for message in messages)
 
 
@@ -96,20 +96,20 @@ def test_what_may_have_landed_twice_is_told(
     server: CatboxProcess, settings: CatboxSettings, clip: Path, at_once: Patience
 ) -> None:
     server.script(Reset())
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     uploader = CatboxUploader(settings=settings, patience=at_once)
-    assert uploader.upload_with_progress(clip, told.append)[0]
-    assert "a second copy may lie there" in told[-1].message
+    assert uploader.upload_with_progress(clip, states.append)[0]
+    assert "a second copy may lie there" in states[-1].message
 
 
 def test_a_connection_lost_in_mid_body_cannot_have_landed(
     server: CatboxProcess, settings: CatboxSettings, large_clip: Path, at_once: Patience
 ) -> None:
     server.script(Reset(after_bytes=1_000_000))
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     uploader = CatboxUploader(settings=settings, patience=at_once)
-    assert uploader.upload_with_progress(large_clip, told.append)[0]
-    assert "second copy" not in told[-1].message
+    assert uploader.upload_with_progress(large_clip, states.append)[0]
+    assert "second copy" not in states[-1].message
 
 
 @pytest.mark.parametrize("linger", [False, True])
@@ -238,10 +238,10 @@ def test_a_mistake_of_our_own_is_no_lost_connection(
         raise TypeError("a mistake in the program")
 
     monkeypatch.setattr(MultipartBody, "__iter__", broken)
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     with pytest.raises(TypeError):
-        CatboxUploader(settings=settings).upload_with_progress(clip, told.append)
-    assert told[-1].status is ProgressStatus.FAILED
+        CatboxUploader(settings=settings).upload_with_progress(clip, states.append)
+    assert states[-1].status is ProgressStatus.FAILED
 
 
 @pytest.mark.parametrize("status", [200, 412, 500])
@@ -255,10 +255,10 @@ def test_the_userhash_appears_nowhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server.script(*[Reply(status, "who is 5ecre7userhash?")] * 5)
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     uploader = CatboxUploader("5ecre7userhash", settings=settings, patience=at_once)
-    _, _, error = uploader.upload_with_progress(clip, told.append)
-    shown = [caplog.text, error, repr(told), repr(vars(uploader)), repr(uploader)]
+    _, _, error = uploader.upload_with_progress(clip, states.append)
+    shown = [caplog.text, error, repr(states), repr(vars(uploader)), repr(uploader)]
     shown.append(repr(CatboxSettings(userhash="5ecre7userhash")))
     assert dict(server.requests[0].fields)["userhash"] == "5ecre7userhash"
     assert not any("5ecre7userhash" in (text or "") for text in shown)

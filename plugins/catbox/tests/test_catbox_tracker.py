@@ -25,16 +25,16 @@ def test_it_keeps_the_rules_of_progress(size: int | None) -> None:
 
 
 def test_it_is_used_as_the_earlier_bot_used_it() -> None:
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     tracker = UploadProgressTracker("Catbox", file_size=4 * MB)
-    tracker.add_callback(told.append)
+    tracker.add_callback(states.append)
     tracker.start_upload()
     tracker.update_progress(bytes_uploaded=MB)
     tracker.complete_upload(final_url="https://files.catbox.moe/abc.m4a")
-    assert told[0].status is ProgressStatus.STARTING
-    assert told[1].percentage == 25
-    assert told[-1].status is ProgressStatus.COMPLETED
-    assert told[-1].details == {"url": "https://files.catbox.moe/abc.m4a"}
+    assert states[0].status is ProgressStatus.STARTING
+    assert states[1].percentage == 25
+    assert states[-1].status is ProgressStatus.COMPLETED
+    assert states[-1].details == {"url": "https://files.catbox.moe/abc.m4a"}
 
 
 def test_speed_and_eta_are_those_of_the_bytes() -> None:
@@ -92,17 +92,17 @@ def test_a_failure_is_told() -> None:
 
 @given(st.lists(st.integers(-(10**12), 10**12), max_size=40), st.none() | st.integers(0, 10**9))
 def test_any_numbers_keep_the_rules(counts: list[int], size: int | None) -> None:
-    told: list[ProgressInfo] = []
+    states: list[ProgressInfo] = []
     tracker = UploadProgressTracker("Catbox", size)
-    tracker.add_callback(told.append)
+    tracker.add_callback(states.append)
     for count in counts:
         tracker.update_progress(count)
     tracker.complete_upload("https://files.catbox.moe/a")
-    assert told[0].status is ProgressStatus.STARTING
-    percentages = [info.percentage for info in told]
+    assert states[0].status is ProgressStatus.STARTING
+    percentages = [info.percentage for info in states]
     assert percentages == sorted(percentages)
-    assert all(info.percentage < 100 for info in told[:-1])
-    for info in told:
+    assert all(info.percentage < 100 for info in states[:-1])
+    for info in states:
         assert info.speed is None or info.speed >= 0
         assert info.eta is None or info.eta >= 0
         assert info.current_size is None or size is None or 0 <= info.current_size <= size

@@ -65,9 +65,9 @@ def test_100_percent_comes_after_the_server_has_answered(
 UPLOAD = """
 import sys
 from similubot_catbox import CatboxSettings, LitterboxUploader
-told = []
+states = []
 uploader = LitterboxUploader(settings=CatboxSettings(litterbox_url=sys.argv[1]))
-success, link, error = uploader.upload_with_progress(sys.argv[2], lambda info: told.append(None))
+success, link, error = uploader.upload_with_progress(sys.argv[2], lambda info: states.append(None))
 assert success, error
 """
 

@@ -130,14 +130,14 @@ def test_a_file_name_arrives_as_it_is_or_safely_changed_and_adds_nothing(
 
 
 def test_progress_begins_ends_and_carries_the_link(settings: CatboxSettings, clip: Path) -> None:
-    told: list[ProgressInfo] = []
-    _, link, _ = CatboxUploader(settings=settings).upload_with_progress(clip, told.append)
-    assert told[0].status is ProgressStatus.STARTING
-    assert [info.status for info in told if info.status.is_final] == [ProgressStatus.COMPLETED]
-    assert told[-1].percentage == 100
-    assert told[-1].current_size == told[-1].total_size == clip.stat().st_size
-    assert told[-1].details["url"] == link
-    assert {info.operation for info in told} == {"Catbox Upload"}
+    states: list[ProgressInfo] = []
+    _, link, _ = CatboxUploader(settings=settings).upload_with_progress(clip, states.append)
+    assert states[0].status is ProgressStatus.STARTING
+    assert [info.status for info in states if info.status.is_final] == [ProgressStatus.COMPLETED]
+    assert states[-1].percentage == 100
+    assert states[-1].current_size == states[-1].total_size == clip.stat().st_size
+    assert states[-1].details["url"] == link
+    assert {info.operation for info in states} == {"Catbox Upload"}
 
 
 def test_a_file_is_deleted_with_the_userhash(

@@ -74,7 +74,7 @@ def state(
     return OperationState(name, info, 12.0 if status.is_final else None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(states, nasty, st.integers(1, 100))
 def test_no_input_breaks_discords_limits_or_pings(
     shown: list[OperationState], title: str, length: int

@@ -97,7 +97,7 @@ def test_a_container_that_nobody_reads_here_says_nothing(made: dict[str, Path]) 
     assert source_end(made["wav"], "mpegts") is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     data=st.binary(max_size=120),
     kind=st.sampled_from(sorted(KINDS)),

@@ -56,9 +56,7 @@ def changed(kind: str, change: str, amount: float, media: Path, maker: Path) -> 
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(change=changes(), bitrate=st.sampled_from([None, 48, 128]))
 def test_the_verdict_is_whole_if_and_only_if_source_and_result_agree(
     change: tuple[str, str, float],

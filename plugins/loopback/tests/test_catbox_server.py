@@ -1,4 +1,4 @@
-"""The loopback Catbox behaves as Catbox does, and fails exactly as it is told to."""
+"""The loopback Catbox behaves as Catbox does, and fails exactly as a test asks it to."""
 
 import hashlib
 import os

@@ -13,7 +13,7 @@ from similubot_loopback.mega_server import LoopbackMega
 from similubot_mega import MegaDownloader, MegaSettings
 from similubot_mega.backoff import Waits
 
-FAST = Waits(first=0.01, longest=0.05, busy=0.02, silence=10.0, told=0.05)
+FAST = Waits(first=0.01, longest=0.05, busy=0.02, silence=10.0, reported=0.05)
 SAMPLES = Path(__file__).parent / "samples"
 
 

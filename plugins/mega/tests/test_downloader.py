@@ -267,8 +267,8 @@ def test_the_key_is_in_no_log_message_error_or_file_name(
     events: list[ProgressInfo] = []
     success, path, error = make_downloader(**settings).download_with_progress(link, events.append)
     key = link.partition("#")[2]
-    told = f"{success} {path} {error} {events!r} {caplog.text} {names_in(tmp_path / 'out')}"
-    assert len(told) > 500
-    assert key not in told
-    assert key[:12] not in told
-    assert key[-12:] not in told
+    shown = f"{success} {path} {error} {events!r} {caplog.text} {names_in(tmp_path / 'out')}"
+    assert len(shown) > 500
+    assert key not in shown
+    assert key[:12] not in shown
+    assert key[-12:] not in shown

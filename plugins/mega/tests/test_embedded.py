@@ -306,8 +306,8 @@ def test_a_busy_api_is_told_before_it_is_asked_again(
     events: list[ProgressInfo] = []
     on_each_update(events.append)
     downloader.run(link, StageContext(tmp_path))
-    told = "MEGA says that this file is temporarily unavailable; trying again…"
-    assert told in [event.message for event in events]
+    message = "MEGA says that this file is temporarily unavailable; trying again…"
+    assert message in [event.message for event in events]
 
 
 def test_quota_at_the_api_is_told_with_the_time_left(

@@ -49,7 +49,7 @@ class BotSettings:
             everybody may, with empty lists nobody but `admins`.
         users: See `roles`.
         admins: Users who may do everything, everywhere.
-        stop_seconds: How long running jobs may go on once the bot is told to stop (SIGTERM); those
+        stop_seconds: How long running jobs may go on once the bot is to stop (SIGTERM); those
             not done by then are kept for the next start.
         keep_days: How long ended jobs stay in the job list.
         catch_up_minutes: How far back messages are read at the start, in the channels that were in
@@ -103,7 +103,7 @@ class BotSettings:
 
     @property
     def shown_prefix(self) -> str:
-        """What a command begins with where people are told of it: "/" where they cannot type."""
+        """What a command begins with in help texts: "/" where people cannot type commands."""
         return self.prefix if self.message_content else "/"
 
     @property

@@ -245,7 +245,7 @@ def _size_of(file: Path) -> int:
 def _upload(
     file: Path, service: Service, context: StageContext, patience: Patience, note: str = ""
 ) -> str:
-    """Upload under a tracker; `note` is what the user is to be told at its start and its end."""
+    """Upload under a tracker, which shows `note` at its start and its end."""
     tracker = context.attach(UploadProgressTracker(service.name, _size_of(file)))
     tracker.start(note)
     with tracker:
@@ -276,10 +276,10 @@ def _upload(
             tracker.update_progress(0, message)
 
         link, twice = try_until_done(attempt, service, context.cancel, tell_retry, patience)
-        told = [f"Uploaded to {service.name} ({size(sending.size)})"]
+        message = [f"Uploaded to {service.name} ({size(sending.size)})"]
         if note:
-            told.append(note)
+            message.append(note)
         if twice:
-            told.append("An earlier try may have arrived too, so a second copy may lie there")
-        tracker.complete_upload(link, ". ".join(told))
+            message.append("An earlier try may have arrived too, so a second copy may lie there")
+        tracker.complete_upload(link, ". ".join(message))
         return link

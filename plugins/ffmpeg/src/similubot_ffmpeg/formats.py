@@ -19,7 +19,7 @@ class Format:
         bitrates: The lowest and the highest, in kilobits per second; None when it takes none.
         layouts: The layouts of channels that it holds, as FFmpeg's filter "aformat" takes them; ""
             is any.
-        options: What its muxer is told besides.
+        options: Further options of its muxer.
         holds_cover: Whether FFmpeg puts a cover into it.
     """
 

@@ -218,7 +218,7 @@ class _Exchange(threading.Thread):
             self.over.set()
 
     def _send(self) -> Answer:
-        # The wire ends the connection; a token of its own keeps this one from being told twice.
+        # The wire ends the connection; with a token of its own, this one is not cancelled twice.
         with CancellableSession(
             CancelToken(),
             guard=self._guard,

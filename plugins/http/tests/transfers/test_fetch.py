@@ -65,11 +65,11 @@ def test_a_failure_that_passes_is_tried_again(server: Server, tmp_path: Path, co
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [(404, "has no such file"), (403, "refuses to hand it out"), (418, "418")]
+    ("code", "reason"), [(404, "has no such file"), (403, "refuses to hand it out"), (418, "418")]
 )
-def test_a_refusal_is_told_at_once(server: Server, tmp_path: Path, code: int, told: str) -> None:
+def test_a_refusal_ends_it_at_once(server: Server, tmp_path: Path, code: int, reason: str) -> None:
     server.usual = status(code)
-    assert told in refused(server, tmp_path)
+    assert reason in refused(server, tmp_path)
     assert len(server.requests) == 1
 
 

@@ -101,8 +101,8 @@ def test_every_connection_is_judged_by_the_lookup_that_it_uses(
     monkeypatch.setattr("similubot_http.session.socket.getaddrinfo", look_up)
     port = server.url.rpartition(":")[2]
     server.usual = status(302, Location=f"http://rebind.example:{port}/b.mp3", Connection="close")
-    told = sentence(f"http://rebind.example:{port}/a.mp3", tmp_path, ("127.0.0.0/8",))
-    assert "private network" in told
+    message = sentence(f"http://rebind.example:{port}/a.mp3", tmp_path, ("127.0.0.0/8",))
+    assert "private network" in message
     assert len(server.requests) == 1
     assert answers == []
 

@@ -1,4 +1,4 @@
-"""Uploads by PUT: what arrives, what is told, and who gets the secrets."""
+"""Uploads by PUT: what arrives, what the user reads, and who gets the secrets."""
 
 from pathlib import Path
 
@@ -112,11 +112,11 @@ def test_a_failure_that_passes_is_tried_again(server: Server, song: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [(401, "the user, the password"), (507, "disk is full"), (302, "redirects")]
+    ("code", "reason"), [(401, "the user, the password"), (507, "disk is full"), (302, "redirects")]
 )
-def test_a_refusal_is_a_sentence(server: Server, song: Path, code: int, told: str) -> None:
+def test_a_refusal_is_a_sentence(server: Server, song: Path, code: int, reason: str) -> None:
     server.usual = drain(code)  # type: ignore[assignment]
-    with pytest.raises(StageError, match=told):
+    with pytest.raises(StageError, match=reason):
         webdav(server, f"{server.url}/dav/").run(song, StageContext(song.parent))
     assert len(server.requests) == 1
 

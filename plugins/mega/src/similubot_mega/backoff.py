@@ -13,14 +13,14 @@ class Waits:
         longest: No wait is longer.
         busy: The shortest wait after HTTP 503, as MEGA's SDK waits.
         silence: A data connection that brings nothing for this long is replaced.
-        told: After this long without a byte the user is told of it.
+        reported: After this long without a byte, the progress says so.
     """
 
     first: float = 0.5
     longest: float = 30.0
     busy: float = 5.0
     silence: float = 30.0
-    told: float = 5.0
+    reported: float = 5.0
 
     def after(self, failures: int) -> float:
         """The wait after so many failures in a row (from 1): doubling, jittered by half."""

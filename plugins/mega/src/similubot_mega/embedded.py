@@ -213,7 +213,7 @@ class EmbeddedDownload:
                 "try again later."
             )
         message = ""
-        if silent > self._waits.told:
+        if silent > self._waits.reported:
             reason = f" ({self._trouble})" if self._trouble else ""
             message = f"MEGA has sent nothing for {duration(silent)}{reason}; trying again…"
         if not self._repairing:

@@ -29,7 +29,7 @@ from similubot_mega.tracker import MegaProgressTracker
 PROGRAM = "mega-get"
 
 TOLD_SECONDS = 10.0
-"""After this long without a sign of life the user is told."""
+"""After this long without a sign of life, the progress says so."""
 
 _POLL_SECONDS = 0.5
 _TRY_AGAIN_IN = re.compile(r"try again in ([\w ]{1,60})", re.IGNORECASE)
@@ -199,7 +199,7 @@ class _Watch:
             watcher.join()
 
     def _silence(self) -> float:
-        """Seconds without a sign of life; a long silence is told."""
+        """Seconds without a sign of life; the progress mentions a long silence."""
         size = _size_of(self._folder)
         now = self._clock()
         if size != self._bytes:

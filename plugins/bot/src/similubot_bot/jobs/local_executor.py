@@ -216,7 +216,7 @@ class LocalExecutor:
 
     @staticmethod
     def _storage_outcome() -> JobOutcome:
-        """What a member is told of a disk that is not theirs."""
+        """The outcome for a member, who does not own the disk."""
         sentence = _("My own disk failed me; your file is not the reason. Try again later.")
         return JobOutcome(JobStatus.FAILED, sentence)
 

@@ -1,4 +1,4 @@
-"""`similubot bot`: runs the bot until it is told to stop."""
+"""`similubot bot`: runs the bot until a signal stops it."""
 
 import argparse
 import asyncio
@@ -94,7 +94,7 @@ def _uploads_check(context: CommandContext) -> Check:
 
 
 def _check(context: CommandContext) -> int:
-    """Print what every plugin's checks say; settings that cannot be read are told by the core."""
+    """Print what every plugin's checks say; the core reports settings that cannot be read."""
     checks = [*plugin_checks(context), _uploads_check(context)]
     for check in checks:
         print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""What the loopback Catbox can be told to do wrong with its next upload."""
+"""The faults that the loopback Catbox can have on request with its next upload."""
 
 import msgspec
 

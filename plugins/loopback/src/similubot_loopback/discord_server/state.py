@@ -194,7 +194,7 @@ class State:
         forwarded: StoredMessage | None = None,
         check: bool = True,
     ) -> StoredMessage:
-        """Send a message, as whoever: checked, stored, told to the gateway."""
+        """Send a message, as whoever: check it, store it, and announce it on the gateway."""
         if check:
             check_body(body, has_files=bool(files), new=not flags & LOADING)
         made = self.ids.make()

@@ -1,4 +1,4 @@
-"""The faults that the loopback MEGA server can be told to have, and its proof of work."""
+"""The faults that the loopback MEGA server has on request, and its proof of work."""
 
 from __future__ import annotations
 
