@@ -61,7 +61,7 @@ class Synapse:
                 time.sleep(0.2)
             else:
                 break
-        self.token = self.token or self._register("bot")
+        self.token = self.token or self.add_account("bot")
 
     def stop(self) -> None:
         """Stop it; what is asked of it then is refused by the machine."""
@@ -74,20 +74,20 @@ class Synapse:
                 self._process.wait()
             self._process = None
 
-    def add_room(self, *, encrypted: bool = False) -> str:
-        """A room's id."""
+    def add_room(self, *, encrypted: bool = False, token: str = "") -> str:
+        """The id of a room of an account's."""
         encryption = {
             "type": "m.room.encryption",
             "state_key": "",
             "content": {"algorithm": "m.megolm.v1.aes-sha2"},
         }
         body = {"initial_state": [encryption] if encrypted else []}
-        return str(self.ask("POST", "/_matrix/client/v3/createRoom", body)["room_id"])
+        return str(self.ask("POST", "/_matrix/client/v3/createRoom", body, token)["room_id"])
 
-    def messages(self, room: str) -> list[dict[str, object]]:
+    def messages(self, room: str, token: str = "") -> list[dict[str, object]]:
         """The room's messages as clients show them, oldest first; edits are merged."""
         path = f"/_matrix/client/v3/rooms/{room}/messages?dir=f&limit=1000"
-        events = self.ask("GET", path)["chunk"]
+        events = self.ask("GET", path, token=token)["chunk"]
         assert isinstance(events, list)
         shown: dict[str, dict[str, object]] = {}
         for event in events:
@@ -102,16 +102,26 @@ class Synapse:
                 shown[event["event_id"]] = event
         return list(shown.values())
 
-    def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
-        """One request with the account's token."""
+    def ask(
+        self, method: str, path: str, body: object = None, token: str = ""
+    ) -> dict[str, object]:
+        """One request with an account's token."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        headers = {
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {token or self.token}",
+        }
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as response:
             answer: dict[str, object] = json.load(response)
         return answer
 
-    def _register(self, name: str) -> str:
+    def too_soon(self) -> int:
+        """How many events it has refused because of its limit, by its own log."""
+        return (self._folder / "homeserver.log").read_text().count('B 429 "PUT ')
+
+    def add_account(self, name: str) -> str:
+        """The access token of a new account."""
         path = "/_synapse/admin/v1/register"
         nonce = str(self.ask("GET", path)["nonce"])
         said = b"\0".join([nonce.encode(), name.encode(), b"password", b"notadmin"])
