@@ -15,7 +15,7 @@ _FULL_PATH = re.compile(r"`((?:similubot_core|plugins|tests)/[\w./]+)`")
 def test_a_change_takes_three_files_at_most_and_they_are_there(page: Path) -> None:
     text = page.read_text()
     assert 1 <= len(_STEP.findall(text)) <= 3
-    for path in _FULL_PATH.findall(text):
+    for path in (found for found in _FULL_PATH.findall(text) if "NAME" not in found):
         assert (ROOT / path).is_file(), path
 
 
