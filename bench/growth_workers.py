@@ -55,8 +55,8 @@ class Load:
     users: int = 20_000
     servers: int = 500
     deaths: int = 500
-    beat_seconds: float = 60.0
-    lost_seconds: float = 180.0
+    beat_seconds: float = 120.0
+    lost_seconds: float = 300.0
 
 
 @dataclass
@@ -372,7 +372,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is simulated."""
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=100_000)
-    parser.add_argument("--listed", type=int, default=100_000, help="jobs in the list")
+    parser.add_argument("--listed", type=int, default=50_000, help="jobs in the list")
 
 
 if __name__ == "__main__":

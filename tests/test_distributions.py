@@ -87,3 +87,14 @@ def test_the_compose_file_runs_what_the_containerfile_builds() -> None:
     bot = described["services"]["bot"]
     assert (ROOT / bot["build"]["dockerfile"]).is_file()
     assert bot["volumes"] == ["data:/data"]
+
+
+def test_the_compose_file_of_the_workers_adds_redis_and_two_workers_to_the_bots() -> None:
+    described = yaml.safe_load((ROOT / "compose.workers.yaml").read_text())["services"]
+    assert set(described) == {"bot", "redis", "worker"}
+    worker = described["worker"]
+    assert worker["deploy"]["replicas"] == 2
+    assert worker["entrypoint"][:2] == ["similubot", "worker"]
+    assert (ROOT / worker["build"]["dockerfile"]).is_file()
+    assert "/app/plugins/workers" in (ROOT / "Containerfile").read_text()
+    assert "requirepass $$REDIS_PASSWORD" in described["redis"]["command"][-1]

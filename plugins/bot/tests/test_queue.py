@@ -130,3 +130,26 @@ def test_the_caps_hold_at_every_start_and_all_get_their_turn(
         if per_server is not None and ticket.server is not None:
             assert sum(t.server == ticket.server for t in running) <= per_server
         assert queue.positions() == {t.job: n for n, t in enumerate(waiting, start=1)}
+
+
+asked = st.tuples(st.integers(1, 4), st.none() | st.integers(1, 2), st.booleans())
+
+
+@given(st.lists(asked, max_size=12), st.lists(asked, max_size=4), st.integers(1, 2))
+def test_the_next_is_the_first_of_the_order_that_the_caps_let_run(
+    waiting: list[tuple[int, int | None, bool]],
+    running: list[tuple[int, int | None, bool]],
+    per_user: int,
+) -> None:
+    queue = FairQueue(Caps(per_user, per_server=1), served={1: 5.0, 2: 3.0})
+    for job, (user, server, _) in enumerate(running, start=100):
+        queue.add_running(Ticket(job, user, server))
+    for job, (user, server, again) in enumerate(waiting, start=1):
+        queue.add(Ticket(job, user, server, again))
+    for now in range(len(waiting) + 1):
+        first = next((ticket for ticket in queue.order() if queue.fits(ticket)), None)
+        assert queue.next() == first
+        if first is None and queue.running:
+            queue.remove(queue.running[0].job)
+        elif first is not None:
+            queue.start(first.job, 10.0 + now)

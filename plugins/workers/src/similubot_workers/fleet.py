@@ -107,6 +107,7 @@ class Fleet:
         self._workers: dict[str, _Worker] = {}
         self._others: dict[str, tuple[str, float]] = {}
         self._free: dict[str, int] = {}
+        self._free_slots = 0
         self._handed: dict[int, Handed] = {}
         self._lost: dict[int, set[str]] = {}
         self._linked: float | None = None
@@ -116,8 +117,7 @@ class Fleet:
     @property
     def slots(self) -> int:
         """How many attempts can be there at once: those that are, and the free slots."""
-        free = sum(self._free.values()) if self._linked is not None else 0
-        return len(self._handed) + free
+        return len(self._handed) + (self._free_slots if self._linked is not None else 0)
 
     @property
     def is_linked(self) -> bool:
@@ -199,11 +199,11 @@ class Fleet:
         return handed
 
     def _count_free(self, worker: str) -> None:
-        free = self._workers[worker].free()
+        known = self._workers.get(worker)
+        free = 0 if known is None else known.free()
+        self._free_slots += free - self._free.pop(worker, 0)
         if free:
             self._free[worker] = free
-        else:
-            self._free.pop(worker, None)
 
     # -- what comes in --------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class Fleet:
         for id_, worker in list(self._workers.items()):
             if worker.beat.leaves or self._silent(worker.heard):
                 del self._workers[id_]
-                self._free.pop(id_, None)
+                self._count_free(id_)
         for id_, (_, heard) in list(self._others.items()):
             if self._silent(heard):
                 del self._others[id_]

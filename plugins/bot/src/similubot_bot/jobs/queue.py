@@ -1,7 +1,9 @@
 """The fair queue: who is next, and everybody's position. A pure data structure."""
 
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -35,6 +37,18 @@ class Ticket:
     again: bool = False
 
 
+_Ranked = tuple[int, float, int, Ticket]
+"""A job's turn (-1 is before all turns), when its user was last served, its number, and itself."""
+
+
+def _number(ticket: Ticket) -> int:
+    return ticket.job
+
+
+def _rank(ranked: _Ranked) -> tuple[int, float, int]:
+    return ranked[:3]
+
+
 class FairQueue:
     """Waiting and running jobs.
 
@@ -42,7 +56,8 @@ class FairQueue:
     each such round those come first whose last job was started longest ago (never is longest). So,
     as long as a user waits and no cap holds them up, nobody else is started twice before them.
 
-    It is used from one thread.
+    It is used from one thread. What is next is known without sorting thousands that wait: the first
+    jobs of all users are kept in order.
 
     Args:
         caps: How many jobs may run at once.
@@ -53,6 +68,8 @@ class FairQueue:
         self._caps = caps
         self._served = dict(served or {})
         self._waiting: dict[int, Ticket] = {}
+        self._of: dict[int, list[Ticket]] = {}
+        self._first: list[_Ranked] = []
         self._running: dict[int, Ticket] = {}
         self._of_user: Counter[int] = Counter()
         self._of_server: Counter[int | None] = Counter()
@@ -60,30 +77,39 @@ class FairQueue:
 
     def add(self, ticket: Ticket) -> None:
         """Put a job into the queue."""
+        self._stop_waiting(ticket.job)
         self._waiting[ticket.job] = ticket
-        self._order = None
+        with self._changes_of(ticket.user) as tickets:
+            insort(tickets, ticket, key=_number)
 
     def remove(self, job: int) -> None:
         """Take out a job that has ended or was cancelled."""
-        self._waiting.pop(job, None)
+        self._stop_waiting(job)
         ended = self._running.pop(job, None)
         if ended is not None:
             self._count(ended, -1)
-        self._order = None
 
     def next(self) -> Ticket | None:
         """The next job that the caps let run; None when there is none.
 
         The caller sees to it that somebody is free to run it.
         """
+        held_up = False
+        for _, _, _, ticket in self._first:
+            if self.fits(ticket):
+                return ticket
+            held_up |= self._of_user[ticket.user] < self._caps.per_user
+        if not held_up:  # but by users' own caps: then nothing else of theirs fits either
+            return None
         return next((ticket for ticket in self.order() if self.fits(ticket)), None)
 
     def start(self, job: int, now: float) -> None:
         """Count a waiting job as running from `now` on."""
-        ticket = self._waiting.pop(job)
+        ticket = self._waiting[job]
+        self._stop_waiting(job)
+        with self._changes_of(ticket.user):
+            self._served[ticket.user] = now
         self.add_running(ticket)
-        self._served[ticket.user] = now
-        self._order = None
 
     def start_next(self, now: float) -> Ticket | None:
         """Start what `next` names; None when there is nothing."""
@@ -117,7 +143,7 @@ class FairQueue:
         if self._order is None:
             rounds: Counter[int] = Counter()
             ranked = []
-            for ticket in sorted(self._waiting.values(), key=lambda ticket: ticket.job):
+            for ticket in sorted(self._waiting.values(), key=_number):
                 last = self._served.get(ticket.user, float("-inf"))
                 turn = -1 if ticket.again else rounds[ticket.user]
                 rounds[ticket.user] += not ticket.again
@@ -138,6 +164,34 @@ class FairQueue:
     def running(self) -> list[Ticket]:
         """The jobs that run, in the order of their start."""
         return list(self._running.values())
+
+    def _stop_waiting(self, job: int) -> None:
+        ticket = self._waiting.pop(job, None)
+        if ticket is not None:
+            with self._changes_of(ticket.user) as tickets:
+                tickets.remove(ticket)
+
+    @contextmanager
+    def _changes_of(self, user: int) -> Iterator[list[Ticket]]:
+        """The waiting jobs of a user, to be changed, by their numbers; keeps `_first` right."""
+        tickets = self._of.setdefault(user, [])
+        for ranked in self._firsts(user, tickets):
+            del self._first[bisect_left(self._first, ranked[:3], key=_rank)]
+        yield tickets
+        for ranked in self._firsts(user, tickets):
+            insort(self._first, ranked, key=_rank)
+        if not tickets:
+            del self._of[user]
+        self._order = None
+
+    def _firsts(self, user: int, tickets: list[Ticket]) -> list[_Ranked]:
+        """A user's interrupted jobs, and the first of the others, as `order` ranks them."""
+        last = self._served.get(user, float("-inf"))
+        found = [(-1, last, ticket.job, ticket) for ticket in tickets if ticket.again]
+        first = next((ticket for ticket in tickets if not ticket.again), None)
+        if first is not None:
+            found.append((0, last, first.job, first))
+        return found
 
     def _count(self, ticket: Ticket, by: int) -> None:
         self._of_user[ticket.user] += by
