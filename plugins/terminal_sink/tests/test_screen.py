@@ -208,6 +208,14 @@ def test_a_job_has_one_bar_and_its_present_stage_below() -> None:
     assert stage == "   Audio Conversion  63.0%  63.0 MB / 100.0 MB"
 
 
+def test_of_two_stages_at_once_the_one_that_began_first_is_shown() -> None:
+    terminal = Terminal()
+    terminal.show(a_job(), a_stage("MEGA Download"), a_stage("Audio Conversion"))
+    assert terminal.lines[1].startswith("   MEGA Download")
+    terminal.show(a_stage("MEGA Download", DONE, 100.0))
+    assert terminal.lines[1].startswith("   Audio Conversion")
+
+
 def test_where_nothing_is_known_of_the_job_the_bar_is_its_present_stages_and_has_its_name() -> None:
     terminal = Terminal()
     terminal.show(a_job(0.0), a_stage("MEGA Download"))

@@ -30,8 +30,12 @@ class Row:
 
     @property
     def present_part(self) -> "Row | None":
-        """The part at work, of its parts' parts the innermost; None where there is none."""
-        for part in reversed(self.parts.values()):
+        """The part at work, of its parts' parts the innermost; None where there is none.
+
+        Of several at once it is the one that began first: the others wait for it, as a conversion
+        does that takes a download as it comes.
+        """
+        for part in self.parts.values():
             if not part.info.status.is_final:
                 return part.present_part or part
         return None
