@@ -17,7 +17,9 @@ def add_sink_option(parser: argparse.ArgumentParser) -> None:
         "--sink",
         action="append",
         metavar="NAME[=TARGET]",
-        help="show progress there; several are possible (default: bars on a terminal, else lines)",
+        help="show progress there; several are possible (default: bars on a terminal, else "
+        "lines); put a target that is a secret, such as a webhook's address, into the settings, for "
+        "everybody on this machine can see a command line",
     )
 
 
