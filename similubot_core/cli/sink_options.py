@@ -18,8 +18,8 @@ def add_sink_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME[=TARGET]",
         help="show progress there; several are possible (default: bars on a terminal, else "
-        "lines); put a target that is a secret, such as a webhook's address, into the settings, for "
-        "everybody on this machine can see a command line",
+        "lines); a secret target, such as a webhook's address, belongs in the settings: others on "
+        "this machine can read command lines",
     )
 
 
