@@ -66,7 +66,10 @@ FrameT_contra = TypeVar("FrameT_contra", bound=Frame, contravariant=True)
 
 
 class Target(Protocol[FrameT_contra]):
-    """A message of a service, or what becomes one with the first frame."""
+    """A message of a service, or what becomes one with the first frame.
+
+    A class with it as its base gets `interval` and `is_taken_over` as most services want them.
+    """
 
     name: str
     """For the log."""
@@ -79,12 +82,14 @@ class Target(Protocol[FrameT_contra]):
 
     def interval(self, wanted: float) -> float:
         """Seconds from the end of one edit to the next, now: `wanted` or more."""
+        return wanted
 
     async def show(self, frame: FrameT_contra) -> None:
         """Send the message, or edit it; raises what the service's client raises."""
 
     async def is_taken_over(self) -> bool:
         """Whether someone else has edited it since our last frame."""
+        return False
 
     def judge(self, error: Exception) -> Verdict:
         """What an exception of `show` means."""

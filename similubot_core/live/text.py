@@ -173,7 +173,7 @@ def _lines(
     if hidden:
         lines.append(f"… {hidden} more before")
     for state in shown:
-        if title or len(states) > 1:
+        if len(states) > 1 or (title and title != state.name):
             lines.append(f"{mark(state)} {markup.escape(harmless(state.name))}{took(state)}")
         if state is present and state.info is not None:
             lines += _present_lines(state.info, bar_length, markup)

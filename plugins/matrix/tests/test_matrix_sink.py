@@ -13,6 +13,7 @@ from similubot_core import ProgressInfo, ProgressStatus, Settings, SinkContext, 
 from similubot_loopback.matrix_server import LoopbackMatrix, Room
 from similubot_matrix import open_matrix_sink, similubot_sinks
 from similubot_matrix.sink import parse_address
+from similubot_testkit.sink_rules import assert_sink_keeps_the_rules
 
 START, DONE = ProgressStatus.STARTING, ProgressStatus.COMPLETED
 UNDER_WAY = ProgressStatus.IN_PROGRESS
@@ -204,3 +205,18 @@ def test_watch_shows_a_real_command_in_a_room(server: LoopbackMatrix) -> None:
     assert done.returncode == 3, done.stderr
     assert "exit status 3" in room.messages[0].body
     assert server.token not in done.stdout + done.stderr
+
+
+def test_it_keeps_the_rules_of_sinks(server: LoopbackMatrix) -> None:
+    server.limited = False
+    room = server.add_room("#builds")
+    environ = {
+        "SIMILUBOT_MATRIX_TOKEN": server.token,
+        "SIMILUBOT_MATRIX_UPDATE_INTERVAL": "0.05",
+        "SIMILUBOT_MATRIX_SECONDS_PER_EVENT": "0",
+    }
+    context = SinkContext(address(server, room), Settings(environ=environ))
+    assert_sink_keeps_the_rules(
+        lambda: open_matrix_sink(context),
+        lambda: "\n".join(message.body for message in list(room.messages)),
+    )

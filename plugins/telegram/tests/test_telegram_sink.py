@@ -13,6 +13,7 @@ from similubot_core import ProgressInfo, ProgressStatus, Settings, SinkContext, 
 from similubot_loopback.telegram_server import LoopbackTelegram
 from similubot_telegram import open_telegram_sink, similubot_sinks
 from similubot_telegram.sink import parse_target
+from similubot_testkit.sink_rules import assert_sink_keeps_the_rules
 
 DONE, UNDER_WAY = ProgressStatus.COMPLETED, ProgressStatus.IN_PROGRESS
 
@@ -179,3 +180,12 @@ def test_watch_shows_a_real_command_in_a_chat(server: LoopbackTelegram, settings
     assert message.text.startswith("❌ sh")
     assert "exit status 3" in message.text
     assert server.token not in done.stdout + done.stderr
+
+
+def test_it_keeps_the_rules_of_sinks(server: LoopbackTelegram, settings: Settings) -> None:
+    server.limited = False
+    chat = server.add_chat()
+    assert_sink_keeps_the_rules(
+        lambda: open_telegram_sink(SinkContext(str(chat.id), settings)),
+        lambda: "\n".join(message.text for message in list(chat.messages)),
+    )

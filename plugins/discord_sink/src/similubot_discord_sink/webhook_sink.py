@@ -12,7 +12,7 @@ import aiohttp
 import discord
 
 from similubot_core import Check, Settings, Sink, SinkContext, UsageError
-from similubot_core.live import LiveSink, SharedLimit, Verdict
+from similubot_core.live import ClosingTarget, LiveSink, SharedLimit, Verdict
 from similubot_discord_sink.embed import job_embed
 from similubot_discord_sink.endpoint import point_discord_at
 from similubot_discord_sink.settings import DiscordSettings
@@ -61,7 +61,7 @@ class WebhookAddress:
         return cls(int(found["id"]), found["token"], int(thread) if thread else None)
 
 
-class WebhookTarget:
+class WebhookTarget(ClosingTarget[Frame]):
     """A message that a webhook posts with the first frame and edits with the others."""
 
     def __init__(self, address: WebhookAddress) -> None:
@@ -97,10 +97,6 @@ class WebhookTarget:
             thread=discord.Object(thread) if thread else discord.utils.MISSING,
         )
         self._sent_at = time.monotonic()
-
-    async def is_taken_over(self) -> bool:
-        """Nobody else can edit a webhook's message."""
-        return False
 
     def judge(self, error: Exception) -> Verdict:
         """What Discord's error means; a webhook's token is all there is."""

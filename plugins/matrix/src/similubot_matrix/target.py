@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from similubot_core.live import Action, SharedLimit, Verdict
+from similubot_core.live import Action, ClosingTarget, SharedLimit, Verdict
 from similubot_core.live.text import TextFrame
 
 log = logging.getLogger("similubot.matrix")
@@ -47,7 +47,7 @@ class NotForUsError(Exception):
         self.quiet = quiet
 
 
-class RoomTarget:
+class RoomTarget(ClosingTarget[TextFrame]):
     """A message that an account sends to a room with the first frame and edits with the others.
 
     Args:
@@ -70,10 +70,6 @@ class RoomTarget:
         self.name = f"the message in {room}"
         self.log = log
         self.limit = SharedLimit(("matrix", server, token), gap, burst=burst)
-
-    def interval(self, wanted: float) -> float:
-        """Seconds between edits; the account's limit comes on top of it."""
-        return wanted
 
     async def show(self, frame: TextFrame) -> None:
         """Send the message, or edit it."""
@@ -151,10 +147,6 @@ class RoomTarget:
         wait = answer.get("retry_after_ms")
         seconds = min(wait / 1000, LONGEST_WAIT) if isinstance(wait, int | float) else None
         raise MatrixError(status, str(answer.get("errcode", "without a code"))[:60], seconds)
-
-    async def is_taken_over(self) -> bool:
-        """Only its sender can edit a message."""
-        return False
 
     def judge(self, error: Exception) -> Verdict:
         """What an error means."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Protocol
 
-from similubot_core.live import Action, SharedLimit, Verdict
+from similubot_core.live import Action, SharedLimit, Target, Verdict
 from similubot_core.live.text import TextFrame
 
 log = logging.getLogger("similubot.telegram")
@@ -77,7 +77,7 @@ class TelegramBot(Protocol):
         """Edit it."""
 
 
-class ChatTarget:
+class ChatTarget(Target[TextFrame]):
     """A message that a bot sends to a chat with the first frame and edits with the others.
 
     Args:
@@ -96,10 +96,6 @@ class ChatTarget:
         private = isinstance(chat, int) and chat > 0
         gap = CHAT_GAP if private else GROUP_GAP
         self.limit = SharedLimit(("telegram", chat), gap, a_second=A_SECOND)
-
-    def interval(self, wanted: float) -> float:
-        """Seconds between edits; the chat's limit comes on top of it."""
-        return wanted
 
     async def show(self, frame: TextFrame) -> None:
         """Send the message, or edit it."""
@@ -124,10 +120,6 @@ class ChatTarget:
         except Exception as error:
             if _UNCHANGED not in str(error).lower():  # else it is there: an answer was lost
                 raise
-
-    async def is_taken_over(self) -> bool:
-        """Nobody else edits a bot's message."""
-        return False
 
     def judge(self, error: Exception) -> Verdict:
         """What an error of any of the libraries means; they are told apart by name and words."""
