@@ -29,6 +29,8 @@ from similubot_workers.messages import SOME_NEWS, Attempt, Beat, Seal, Sealed, S
 from similubot_workers.worker import BEAT_SECONDS, PACE_SECONDS
 
 DAY = 86_400.0
+MOST_OPEN = 5
+"""How many jobs of one user may be open, as the bot has it."""
 STATES_A_JOB = 4
 """The operations of a job: itself and its three stages; one of the stages moves at a time."""
 
@@ -133,6 +135,7 @@ class Simulation:
         self._attempts: Counter[int] = Counter()
         self._carried: dict[str, dict[int, Attempt]] = {}
         self._users: Counter[int] = Counter()
+        self._opened: Counter[int] = Counter()
         self._open = load.jobs
 
     def run(self) -> Found:
@@ -169,7 +172,11 @@ class Simulation:
         return int(count * self._chance.random() ** 2)
 
     def _ask(self, job: int) -> None:
-        ticket = Ticket(job, self._few(self.load.users), self._few(self.load.servers))
+        user = self._few(self.load.users)
+        while self._opened[user] >= MOST_OPEN:  # the bot refuses them then
+            user = self._few(self.load.users)
+        self._opened[user] += 1
+        ticket = Ticket(job, user, self._few(self.load.servers))
         self._tickets[job], self._asked[job] = ticket, self._now
         self._queue.add(ticket)
         self._pump()
@@ -216,6 +223,7 @@ class Simulation:
         if self._fleet.counts(about, worker):
             self._fleet.forget(about.job)
             self._close(about.job)
+            self._opened[self._tickets[about.job].user] -= 1
             self.found.ended[about.job] += 1
             self._open -= 1
         self._pump()

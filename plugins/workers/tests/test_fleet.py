@@ -4,7 +4,7 @@ from similubot_bot import JobOutcome, JobTask
 from similubot_core import ProgressInfo
 from similubot_testkit.fake_clock import FakeClock
 from similubot_workers.fleet import Fleet, Over
-from similubot_workers.messages import Attempt, Beat, Cancel, Sealed, Taken
+from similubot_workers.messages import Attempt, Beat, Cancel, Ending, Sealed, Taken
 
 NEEDS = frozenset({"downloader mega"})
 MORNING = 1_800_000_000.0
@@ -75,6 +75,15 @@ def test_a_slot_that_ends_an_attempt_which_no_longer_counts_is_not_free() -> Non
     house = House()
     house.beat("a", attempt(9), slots=1)
     assert house.hand(1) is None
+
+
+def test_the_slot_of_an_attempt_that_has_ended_is_free_at_once() -> None:
+    house = House()
+    house.beat("a")
+    house.hand(1)
+    house.beat("a", attempt(1))
+    assert house.fleet.ending(Ending(attempt(1), None), Sealed("a", "0.1.0")) is not None
+    assert house.hand(2) == "a"
 
 
 def test_an_attempt_whose_worker_is_silent_is_over_and_the_worker_counts_as_lost() -> None:

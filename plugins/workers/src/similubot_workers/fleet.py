@@ -7,6 +7,8 @@ says. It is guarded by its caller's lock.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from similubot_bot import AttemptListener, JobTask, Machine
 from similubot_core import render
 from similubot_workers import __version__
@@ -254,6 +256,10 @@ class Fleet:
         handed = self._current(ending.about, sender.sender)
         if handed is None or handed.listener is None:
             return None
+        worker = self._workers.get(handed.worker)
+        if worker is not None:  # its slot is free from now on, not only from its next beat
+            left = tuple(about for about in worker.beat.running if about != ending.about)
+            worker.beat = msgspec.structs.replace(worker.beat, running=left)
         return self.take(ending.about.job)
 
     def counts(self, about: Attempt, worker: str) -> bool:
