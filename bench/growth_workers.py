@@ -25,7 +25,7 @@ from similubot_bot.jobs.queue import Caps, FairQueue, Ticket
 from similubot_bot.jobs.store import Store
 from similubot_core import ProgressInfo, ProgressStatus
 from similubot_workers.fleet import Fleet
-from similubot_workers.messages import SOME_NEWS, Attempt, Beat, Seal, Sealed, State
+from similubot_workers.messages import SOME_NEWS, Attempt, Beat, Ending, Seal, Sealed, State
 from similubot_workers.worker import BEAT_SECONDS, PACE_SECONDS
 
 DAY = 86_400.0
@@ -220,7 +220,7 @@ class Simulation:
         carried = self._carried.get(worker)
         if carried is None or carried.pop(about.job, None) is None:
             return
-        if self._fleet.counts(about, worker):
+        if self._fleet.ending(Ending(about, None), Sealed(worker, "0")) is not None:
             self._fleet.forget(about.job)
             self._close(about.job)
             self._opened[self._tickets[about.job].user] -= 1

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from similubot_loopback.catbox_server import LoopbackCatbox
 from similubot_loopback.mega_server import LoopbackMega
 from similubot_workers import RedisExecutor
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 PASSWORD = "loopback-password-that-is-secret"
 SLOWLY = 20_000
 """Bytes a second at which a download of 3 s of sound goes on for half a minute."""
@@ -81,6 +82,45 @@ class RedisServer:
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+
+class Wire:
+    """A line to a port of this machine that can be cut as a network is: nothing arrives any more,
+    and nobody is told.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._whole = threading.Event()
+        self._whole.set()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+    def close(self) -> None:
+        self.mend()
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                self._whole.wait()
+                far = socket.create_connection(("127.0.0.1", self._target))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError), source, target:
+            while data := source.recv(65536):
+                self._whole.wait()
+                target.sendall(data)
 
 
 @dataclass
@@ -271,6 +311,7 @@ class Lab:
         *,
         local_slots: int = 0,
         lost_seconds: float = 3.0,
+        redis_url: str = "",
         again: bool = False,
         **settings: object,
     ) -> Office:
@@ -301,7 +342,7 @@ class Lab:
             context = ExecutorContext(plugins, core, folder, slots_changed)
             executors.append(
                 RedisExecutor(
-                    self.redis.url,
+                    redis_url or self.redis.url,
                     KEY,
                     "jobs",
                     context,
@@ -400,3 +441,11 @@ def shared_lab(_shared_lab: Lab) -> Iterator[Lab]:
     _shared_lab.uploaded = len(_shared_lab.catbox.uploads)
     yield _shared_lab
     _shared_lab.mega.limit = None
+
+
+@pytest.fixture
+def wire(lab: Lab) -> Iterator[Wire]:
+    """A line to the lab's Redis."""
+    made = Wire(lab.redis.port)
+    yield made
+    made.close()

@@ -9,7 +9,7 @@ import pytest
 
 from similubot_bot import JobStatus
 
-from .conftest import PATIENCE, SLOWLY, Lab, begin_slowly, until, wait_until
+from .conftest import PATIENCE, SLOWLY, Lab, Wire, begin_slowly, until, wait_until
 
 MakeSound = Callable[[float], Path]
 
@@ -169,3 +169,48 @@ async def test_a_job_that_ends_while_redis_hangs_is_told_when_it_goes_on(
     assert outcome.status is JobStatus.DONE
     assert lab.uploads == 1
     await office.close()
+
+
+@pytest.mark.slow
+async def test_a_worker_whose_network_is_cut_does_not_upload_what_began_again_elsewhere(
+    lab: Lab, wire: Wire, make_sound: MakeSound
+) -> None:
+    first = lab.start_worker(SIMILUBOT_WORKERS_URL=through(wire, lab))
+    office = await lab.open_office()
+    await begin_slowly(lab, office, make_sound(3))
+    wire.cut()
+    await until(lambda: not office.manager.machines)  # it is missed
+    lab.mega.limit = None
+    await until(lambda: "Converted slow.wav" in first.log_text())
+    second = lab.start_worker()
+    await office.ended(1)
+    wire.mend()
+    await until(lambda: "Job 1: cancelled" in first.log_text())
+    assert "Job 1: done" in second.log_text()
+    assert [o.status for _, o in office.shown.outcomes] == [JobStatus.DONE]
+    assert lab.uploads == 1
+    await until(lambda: len(office.manager.machines) == 2)
+    await office.close()
+
+
+@pytest.mark.slow
+async def test_a_bot_whose_network_is_cut_takes_up_its_jobs_where_they_are(
+    lab: Lab, wire: Wire, make_sound: MakeSound
+) -> None:
+    worker = lab.start_worker()
+    office = await lab.open_office(redis_url=through(wire, lab))
+    await begin_slowly(lab, office, make_sound(3))
+    wire.cut()
+    lab.mega.limit = None
+    await until(lambda: "Job 1: done" in worker.log_text())
+    wire.mend()
+    ((_, outcome),) = await office.ended(1)
+    assert outcome.status is JobStatus.DONE
+    assert office.shown.begun_again == []
+    assert lab.uploads == 1
+    await office.close()
+
+
+def through(wire: Wire, lab: Lab) -> str:
+    """The address of Redis behind a wire."""
+    return lab.redis.url.replace(str(lab.redis.port), str(wire.port))

@@ -104,6 +104,19 @@ async def test_a_worker_with_another_key_is_refused_with_a_sentence(lab: Lab) ->
     await office.close()
 
 
+async def test_a_second_bot_at_the_same_queue_gets_no_worker_until_the_first_is_gone(
+    shared_lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await shared_lab.open_office()
+    await until(lambda: first.manager.slots == 2)
+    second = await shared_lab.open_office()
+    await until(lambda: "Another bot uses the workers' queue" in caplog.text)
+    assert second.manager.slots == 0
+    await first.close()
+    await until(lambda: second.manager.slots == 2)
+    await second.close()
+
+
 async def test_the_workers_are_listed(shared_lab: Lab) -> None:
     lab = shared_lab
     office = await lab.open_office()
