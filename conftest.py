@@ -1,10 +1,26 @@
 """What holds for every test of the repository."""
 
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BROWSER_SECONDS = 60.0
 
 SLOW_SECONDS = 3600
 """The limit of a test marked slow; `timeout` in pyproject.toml limits all others."""
@@ -35,3 +51,51 @@ def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real browser. For a module: while it runs, no test with an event loop of its own may."""
+    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not there")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
+    """Opens an address in a new window; an error or warning on its console fails the test,
+    but for one that holds `expected`.
+    """
+    complaints: list[str] = []
+    allowed: list[str] = []
+    contexts = []
+
+    def note(message: "ConsoleMessage") -> None:
+        if message.type in ("error", "warning") and not (allowed and allowed[-1] in message.text):
+            complaints.append(message.text)
+
+    def begin(
+        address: str, *, width: int = 1280, scheme: str = "light", expected: str = ""
+    ) -> "Page":
+        context = browser.new_context(
+            viewport={"width": width, "height": 760},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(BROWSER_SECONDS * 1000)
+        allowed.append(expected)
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield begin
+    for context in contexts:
+        context.close()
+    assert complaints == []

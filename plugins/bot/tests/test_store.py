@@ -197,3 +197,29 @@ def test_any_text_comes_back_as_it_was(
     record = one_store.get(one_store.add(request).id)
     assert record is not None
     assert record.request == request
+
+
+def test_ended_jobs_are_found_by_name_sentence_and_number(path: Path) -> None:
+    store = Store(path)
+    names = ("Wembley 1974.mp4", "Konzert.mkv", "podcast.mp3", "still running")
+    jobs = [
+        store.add(replace(REQUEST, name=name, user=user, channel=500)).id
+        for user, name in enumerate(names, 70)
+    ]
+    store.end(jobs[0], JobOutcome(JobStatus.DONE, "https://files/x.m4a", "wembley.m4a"))
+    store.end(jobs[1], JobOutcome(JobStatus.FAILED, "The file is damaged."))
+    store.end(jobs[2], JobOutcome(JobStatus.CANCELLED, "Cancelled."))
+
+    def found(*asked: object) -> list[int]:
+        return [record.id for record in store.search(*asked)]  # type: ignore[arg-type]
+
+    assert found() == [jobs[2], jobs[1], jobs[0]]
+    assert found("WEMBLEY") == [jobs[0]]
+    assert found("damaged") == [jobs[1]]
+    assert found("%") == []
+    assert found("70") == [jobs[0]], "the user's id"
+    assert found(str(jobs[2])) == [jobs[2]]
+    assert found("9" * 30) == []
+    assert found("", JobStatus.FAILED) == [jobs[1]]
+    assert found("", None, jobs[1]) == [jobs[0]]
+    assert found("", None, None, 1) == [jobs[2]]

@@ -1,29 +1,15 @@
-"""What the tests of the pages share: a viewer without a browser, and a real browser."""
+"""What the tests of the pages share: a viewer without a browser."""
 
 import http.client
 import json
-import shutil
-import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
-
 PATIENCE = 60.0
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 State = dict[str, dict[str, Any]]
 
 
@@ -42,11 +28,13 @@ class Viewer:
 
     def next(self) -> tuple[str, Any]:
         """Wait for the next event, and take it in; its name and data. ("", None) is the end."""
+        end = time.monotonic() + PATIENCE
         name, data = "", None
         while line := self._answer.readline():
             if line == b"\n" and name:
                 self._take(name, data)
                 return name, data
+            assert time.monotonic() < end, "nothing came"
             field, _, value = line.decode().rstrip("\n").partition(": ")
             if field == "event":
                 name = value
@@ -56,9 +44,11 @@ class Viewer:
 
     def until(self, condition: Callable[[State], bool]) -> State:
         """Wait until the state is so."""
+        end = time.monotonic() + PATIENCE
         while not condition(self.state):
             name, _ = self.next()
             assert name, f"the stream ended at {self.state}"
+            assert time.monotonic() < end, f"it never came: {self.state}"
         return self.state
 
     def close(self) -> None:
@@ -91,68 +81,3 @@ def watch() -> Iterator[Callable[..., Viewer]]:
     yield begin
     for viewer in viewers:
         viewer.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    """A real browser. For a module: while it runs, no test with an event loop of its own may."""
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not there")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
-    """Opens an address in a new window; an error or warning on its console fails the test,
-    but for one that holds `expected`.
-    """
-    complaints: list[str] = []
-    allowed: list[str] = []
-    contexts = []
-
-    def note(message: "ConsoleMessage") -> None:
-        if message.type in ("error", "warning") and not (allowed and allowed[-1] in message.text):
-            complaints.append(message.text)
-
-    def begin(
-        address: str, *, width: int = 1280, scheme: str = "light", expected: str = ""
-    ) -> "Page":
-        context = browser.new_context(
-            viewport={"width": width, "height": 760},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE * 1000)
-        allowed.append(expected)
-        page.on("console", note)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        return page
-
-    yield begin
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def in_thread() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
-    """Runs a function in a thread, and waits for it at the end."""
-    threads = []
-
-    def begin(function: Callable[[], object]) -> threading.Thread:
-        thread = threading.Thread(target=function, daemon=True)
-        thread.start()
-        threads.append(thread)
-        return thread
-
-    yield begin
-    for thread in threads:
-        thread.join(PATIENCE)
-        assert not thread.is_alive()

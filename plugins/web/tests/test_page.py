@@ -27,7 +27,10 @@ def test_a_page_holds_no_code_and_no_style_of_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_fetched_from_elsewhere(name: str) -> None:
-    found = re.findall(r"(?:href|src|from|url\(|import)\W*(https?:)?//", text(name))
+    fetching = (
+        r"(?:\bhref=|\bsrc=|action=|from |fetch\(|EventSource\(|import|url\()\W*(?:https?:)?//"
+    )
+    found = re.findall(fetching, text(name))
     assert found == []
 
 

@@ -116,20 +116,20 @@ def test_a_closed_sink_serves_nothing_more() -> None:
 def test_what_is_secret_in_a_link_is_not_sent(sink: WebSink, watch: Watch) -> None:
     link = "https://mega.nz/file/AbCdEfGh#a-key_of-a-file"
     sink.show(ProgressInfo(f"Get {link}", ProgressStatus.COMPLETED, 100.0, message=link, id="1"))
-    rows = watch(sink.address).until(lambda rows: "1" in rows)
+    rows = watch(sink.address).until(lambda rows: "op:1" in rows)
     assert "a-key_of-a-file" not in str(rows)
-    assert "link" not in rows["1"]  # without its key it leads nowhere
+    assert "link" not in rows["op:1"]  # without its key it leads nowhere
 
 
 def test_only_addresses_of_the_web_become_links(sink: WebSink, watch: Watch) -> None:
     sink.show(state(ProgressStatus.COMPLETED, 100.0, message="javascript:alert(1)", id="1"))
-    rows = watch(sink.address).until(lambda rows: "1" in rows)
-    assert "link" not in rows["1"]
+    rows = watch(sink.address).until(lambda rows: "op:1" in rows)
+    assert "link" not in rows["op:1"]
 
 
 def test_unknown_figures_are_left_out(sink: WebSink, watch: Watch) -> None:
     sink.show(state(ProgressStatus.IN_PROGRESS, id="1"))
-    row = watch(sink.address).until(lambda rows: "1" in rows)["1"]
+    row = watch(sink.address).until(lambda rows: "op:1" in rows)["op:1"]
     assert not {"share", "sizes", "speed"} & row.keys()
     assert row["eta"] == "unknown"
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from similubot_bot.jobs.executor import AttemptListener, Executor, JobTask, Machine
     from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobStatus
     from similubot_bot.jobs.requests import plan_task
+    from similubot_bot.jobs.running_job import RunningJob
+    from similubot_bot.ops.condition import Condition
     from similubot_bot.service import BotService, QueueEntry
     from similubot_bot.settings import BotSettings
 
@@ -23,6 +25,7 @@ __all__ = [
     "BotExtension",
     "BotService",
     "BotSettings",
+    "Condition",
     "Executor",
     "ExecutorContext",
     "JobOutcome",
@@ -33,6 +36,7 @@ __all__ = [
     "Machine",
     "QueueEntry",
     "Requester",
+    "RunningJob",
     "plan_task",
 ]
 
@@ -43,6 +47,7 @@ __getattr__ = lazy_names(
         "BotExtension": "extensions",
         "BotService": "service",
         "BotSettings": "settings",
+        "Condition": "ops.condition",
         "Executor": "jobs.executor",
         "ExecutorContext": "extensions",
         "JobOutcome": "jobs.records",
@@ -53,6 +58,7 @@ __getattr__ = lazy_names(
         "Machine": "jobs.executor",
         "QueueEntry": "service",
         "Requester": "access",
+        "RunningJob": "jobs.running_job",
         "plan_task": "jobs.requests",
     },
 )

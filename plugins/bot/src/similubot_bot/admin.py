@@ -6,10 +6,13 @@ from typing import Protocol
 from similubot_bot import preferences
 from similubot_bot.i18n import ngettext
 from similubot_bot.jobs.executor import Machine
+from similubot_bot.jobs.records import JobRecord
 from similubot_bot.service import BotService
 from similubot_core import UsageError, render
+from similubot_core.redact import redact
 
 AUDIT_LINES = 20
+HISTORY_LINES = 20
 
 
 class Client(Protocol):
@@ -42,6 +45,8 @@ class Admin:
             "unblock": ("unblock user|server ID", self._unblock),
             "blocks": ("blocks: what is blocked, and why", self._blocks),
             "cancel": ("cancel JOB", self._cancel),
+            "retry": ("retry JOB: ask for an ended job again", self._retry),
+            "history": ("history [TEXT]: jobs that ended, by name, sentence or id", self._history),
             "announce": ("announce TEXT: in the channels used this week", self._announce),
             "leave": ("leave SERVER", self._leave),
             "backup": ("backup: back the job list up now", self._backup),
@@ -75,7 +80,7 @@ class Admin:
             told = await self._verbs[verb][1](*arguments)
         except TypeError as error:
             raise UsageError(f"Write it like this: {self._verbs[verb][0]}") from error
-        if verb not in ("status", "help", "audit", "blocks"):
+        if verb not in ("status", "help", "audit", "blocks", "history"):
             await self._service.audit(actor, verb, " ".join(arguments[:2]), told)
         return told
 
@@ -128,6 +133,16 @@ class Admin:
             raise UsageError(f"There is no job {render.sanitize_line(job, 20)} to cancel.")
         return f"Cancelling job {job}."
 
+    async def _retry(self, job: str) -> str:
+        if not job.isdecimal():
+            raise UsageError("Write it like this: retry 12")
+        return f"Asked for job {job} again; it is job {await self._service.retry(int(job))} now."
+
+    async def _history(self, *words: str) -> str:
+        text = " ".join(words)
+        records = await self._service.ended(text, limit=HISTORY_LINES)
+        return "\n".join(map(history_line, records)) or "Nothing."
+
     async def _announce(self, *words: str) -> str:
         if not words:
             raise UsageError("Write the text of the announcement.")
@@ -145,6 +160,14 @@ class Admin:
     async def _audit(self) -> str:
         lines = await self._service.store.do(preferences.load_audit, AUDIT_LINES)
         return "\n".join(lines) or "Nothing yet."
+
+
+def history_line(record: JobRecord) -> str:
+    """A job that ended, in a line: its number, how it ended, its name, and its link or sentence."""
+    assert record.outcome is not None
+    name = render.sanitize_line(record.request.name, 60)
+    told = redact(render.sanitize_line(record.outcome.text, 120))
+    return f"job {record.id}: {record.outcome.status.value}: {name}: {told}"
 
 
 def machine_line(machine: Machine) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakSet
 
 from similubot_bot import preferences
@@ -22,10 +22,11 @@ from similubot_bot.jobs.executor import task_of
 from similubot_bot.jobs.manager import JobManager, Limits
 from similubot_bot.jobs.presenter import Reply
 from similubot_bot.jobs.reading import Reading, Vocabulary, find_links, read_choice
-from similubot_bot.jobs.records import JobRecord, JobRequest
+from similubot_bot.jobs.records import JobRecord, JobRequest, JobStatus
 from similubot_bot.jobs.requests import AttachedFile, make_requests, plan_task, vocabulary
 from similubot_bot.jobs.store import Store
 from similubot_bot.jobs.store_thread import StoreThread
+from similubot_bot.ops.condition import Condition, load, memory, processors
 from similubot_bot.ops.loop_watch import LoopWatch
 from similubot_bot.preferences import MemberSettings, ServerSettings
 from similubot_bot.settings import BotSettings
@@ -51,6 +52,10 @@ class QueueEntry:
     record: JobRecord
     position: int | None = None
     latest: ProgressInfo | None = None
+
+
+async def _not_yet(actor: str, words: Sequence[str]) -> str:
+    raise UsageError("The bot is only starting; try again in a moment.")
 
 
 class BotService:
@@ -94,6 +99,7 @@ class BotService:
         self._servers = store.do_now(preferences.load_servers)
         self.blocks = store.do_now(preferences.load_blocks)
         self._audits: WeakSet[asyncio.Future[None]] = WeakSet()
+        self._operate: Callable[[str, Sequence[str]], Awaitable[str]] = _not_yet
         self._requested: dict[int, float] = {}
         self._offered: dict[int, float] = {}
 
@@ -344,6 +350,78 @@ class BotService:
         for user in [user for user, moment in last.items() if moment <= oldest]:
             del last[user]
         return max(0.0, last.get(requester.user, oldest) - oldest)
+
+    async def retry(self, job: int) -> int:
+        """Make the request of an ended job again, for whom it was; the number of the new job, whose
+        message goes into the channel where it was asked for.
+
+        Raises:
+            UsageError: It has not ended, its link is forgotten by now, or no job is accepted.
+        """
+        record = await self.store.do(Store.get, job)
+        if record is None or record.outcome is None:
+            raise UsageError(f"There is no job {job} that has ended.")
+        if not record.request.source:
+            raise UsageError(f"The link of job {job} is forgotten by now; it has to be sent again.")
+        number, _posted = await self.manager.accept(replace(record.request, message=None), None)
+        return number
+
+    async def ended(
+        self,
+        text: str = "",
+        status: JobStatus | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[JobRecord]:
+        """Jobs that ended, the newest first, as `Store.search` finds them.
+
+        Raises:
+            StoreError: The job list cannot be read at the moment.
+        """
+        return await self.store.do(Store.search, text, status, before, limit)
+
+    def condition(self) -> Condition:
+        """How the bot and its machine are."""
+        manager = self.manager
+        state: Literal["running", "paused", "draining", "stopping"] = "running"
+        if manager.stopping:
+            state = "stopping"
+        elif manager.paused:
+            state = "paused"
+        elif manager.draining:
+            state = "draining"
+        return Condition(
+            state,
+            len(manager.running),
+            len(manager.waiting),
+            manager.slots,
+            load(),
+            processors(),
+            memory(),
+            manager.disk_free,
+            manager.disk_is_low,
+            self.loop_watch.latest_worst,
+            self.began,
+        )
+
+    async def operate(self, actor: str, words: Sequence[str]) -> str:
+        """Do what an operator's words say, such as ("cancel", "5"), as `similubot bot ctl` does.
+
+        Args:
+            actor: Who says so, for the audit log.
+            words: The verb and its arguments; `Admin` has the verbs.
+
+        Returns:
+            What was done, in plain text.
+
+        Raises:
+            UsageError: It cannot be done; says why.
+        """
+        return await self._operate(actor, words)
+
+    def set_operator(self, operate: Callable[[str, Sequence[str]], Awaitable[str]]) -> None:
+        """Set what does what operators say."""
+        self._operate = operate
 
     async def repeated(self, requester: Requester, job: int) -> JobRequest:
         """The request of an ended job, to be made again by whom it was.

@@ -61,6 +61,7 @@ class BotSettings:
         backups: How many daily backups of the job list are kept; 0 is none.
         log_file: Where the log is written as well, 10 MB and five older files; None is nowhere.
         http_port: The port of this machine (127.0.0.1) for /health and /metrics; None is none.
+        page: Whether similubot-web shows the queue there too, at /page/.
     """
 
     table_name: ClassVar[str] = "bot"
@@ -100,6 +101,7 @@ class BotSettings:
     backups: Annotated[int, Meta(ge=0, le=1000)] = 7
     log_file: Path | None = None
     http_port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    page: bool = False
 
     @property
     def shown_prefix(self) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from similubot_core import (
     Check,
+    ExtensionSpec,
     Settings,
     Sink,
     SinkContext,
@@ -14,6 +15,7 @@ from similubot_core import (
 from similubot_core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from similubot_bot import BotExtension
     from similubot_web.settings import WebSettings
     from similubot_web.sink import WebSink, open_web_sink
 
@@ -38,6 +40,12 @@ def _check(settings: Settings) -> Sequence[Check]:
     return web_checks(settings)
 
 
+def _bot_page(settings: Settings) -> "BotExtension":
+    from similubot_web.bot_page import bot_page  # imports the bot
+
+    return bot_page(settings)
+
+
 @hookimpl
 def similubot_sinks() -> list[SinkSpec]:
     """The sink `web`."""
@@ -45,3 +53,11 @@ def similubot_sinks() -> list[SinkSpec]:
 
     summary = "a page in the browser: --sink web=HOST:PORT"
     return [SinkSpec("web", summary, _open, settings=WebSettings, check=_check)]
+
+
+@hookimpl
+def similubot_extensions() -> list[ExtensionSpec]:
+    """The bot's page."""
+    from similubot_web.settings import WebSettings
+
+    return [ExtensionSpec("web", "the bot's page", "bot", _bot_page, settings=WebSettings)]

@@ -26,6 +26,11 @@ def link_in(text: str) -> str | None:
     return text if found is not None and shown(text) == text else None
 
 
+def operation_key(id_: str) -> str:
+    """The key of an operation's row: no id, from wherever it comes, can be that of another kind."""
+    return f"op:{id_}"
+
+
 def operation_row(info: ProgressInfo, began: float, order: int, parent: str | None) -> Row:
     """One operation.
 

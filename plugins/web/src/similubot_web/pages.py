@@ -59,6 +59,8 @@ def make_app(
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         access.refuse_foreign(request)
+        if request.body_exists and not 0 <= (request.content_length or -1) <= LARGEST_REQUEST:
+            raise web.HTTPRequestEntityTooLarge(LARGEST_REQUEST, request.content_length or 0)
         return await handler(request)
 
     async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
@@ -108,7 +110,7 @@ def make_app(
     async def end_stream(app: web.Application) -> None:
         await stream.end(for_good=ends_for_good)
 
-    app = web.Application(middlewares=[guard], client_max_size=LARGEST_REQUEST)
+    app = web.Application(middlewares=[guard])
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(end_stream)
     app.router.add_get("/", show_page)

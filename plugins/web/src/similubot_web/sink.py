@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import logging
 import sys
 import threading
@@ -14,10 +15,10 @@ from aiohttp import web
 from similubot_core import ProgressInfo, SinkContext, UsageError
 from similubot_core.progress.paced_sink import PacedSink
 from similubot_web.access import Access, is_address, is_loopback
-from similubot_web.operations import LONGEST_NAME, operation_row, shown
+from similubot_web.operations import LONGEST_NAME, operation_key, operation_row, shown
 from similubot_web.pages import make_app
 from similubot_web.settings import MAKE_ONE, WebSettings
-from similubot_web.stream import INTERVAL, Row, State
+from similubot_web.stream import INTERVAL, MadeRows, Row, State
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class WebSink(PacedSink):
         self._title = shown(title, LONGEST_NAME)
         self._lock = threading.Lock()
         self._infos: dict[str, tuple[ProgressInfo, float, int]] = {}
-        self._rows: dict[str, tuple[ProgressInfo, Row]] = {}
+        self._made = MadeRows()
         self._count = 0
         self._left_out = 0
         app = make_app(access, self._look, "tree.html", ("tree.js",), ends_for_good=True)
@@ -110,16 +111,16 @@ class WebSink(PacedSink):
     async def _look(self) -> State:
         with self._lock:
             infos, left_out = dict(self._infos), self._left_out
-        rows: dict[str, tuple[ProgressInfo, Row]] = {}
-        for key, (info, began, order) in infos.items():
-            made = self._rows.get(key)
-            if made is None or made[0] is not info:
-                parent = info.parent if info.parent in infos else None
-                made = (info, operation_row(info, began, order, parent))
-            rows[key] = made
-        self._rows = rows
-        header: Row = {"kind": "page", "title": self._title, "left_out": left_out}
-        return {HEADER: header, **{key: row for key, (_, row) in rows.items()}}
+        state: dict[str, Row] = {
+            HEADER: {"kind": "page", "title": self._title, "left_out": left_out}
+        }
+        for id_, (info, began, order) in infos.items():
+            key = operation_key(id_)
+            parent = operation_key(info.parent or "") if info.parent in infos else None
+            make = functools.partial(operation_row, info, began, order, parent)
+            state[key] = self._made.row(key, info, make)
+        self._made.next_state()
+        return state
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

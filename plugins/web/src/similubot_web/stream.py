@@ -61,6 +61,26 @@ def difference(before: State, now: State) -> dict[str, dict[str, Value] | None]:
     return changed
 
 
+class MadeRows:
+    """Keeps the rows of a state while what they are made of stays the same object."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[object, Row]] = {}
+        self._now: dict[str, tuple[object, Row]] = {}
+
+    def row(self, key: str, source: object, make: Callable[[], Row]) -> Row:
+        """The row of a key; made only where its source is another object than last time."""
+        known = self._before.get(key)
+        if known is None or known[0] is not source:
+            known = (source, make())
+        self._now[key] = known
+        return known[1]
+
+    def next_state(self) -> None:
+        """Forget the rows that were not asked for since the last call."""
+        self._before, self._now = self._now, {}
+
+
 class Stream:
     """Sends a state to any number of viewers. It is used in one event loop.
 

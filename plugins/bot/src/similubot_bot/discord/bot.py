@@ -98,8 +98,9 @@ class _Client(_Base):
         """Called once logged in, before the gateway: jobs go on even while that is down."""
         service = self._service
         assert service is not None, "serve was not called"
-        self.admin = Admin(service, self)
-        self._commands = Commands(self, service, self.messages, self.admin)
+        admin = Admin(service, self)
+        service.set_operator(admin.run)
+        self._commands = Commands(self, service, self.messages, admin)
         await self.add_cog(self._commands)
         for extension in self._extensions:
             await self._add_commands(extension, service)

@@ -152,6 +152,11 @@ class JobManager(Generic[LiveT]):
         """The machines that the executors have besides this process."""
         return [machine for executor in self._executors for machine in executor.machines]
 
+    @property
+    def open(self) -> list[int]:
+        """The numbers of all jobs that have not ended, oldest first."""
+        return list(self._open)
+
     def open_of(self, user: int) -> list[JobRecord]:
         """The jobs of a user that have not ended, oldest first."""
         return [record for record in self._open.values() if record.request.user == user]
@@ -162,16 +167,21 @@ class JobManager(Generic[LiveT]):
 
     def estimated_wait(self, job: int) -> float | None:
         """Seconds until a waiting job starts, by how fast past jobs went here; None: not known."""
-        ahead = [running.record for running in self.running]
-        for record in self.waiting:
-            if record.id == job:
+        return self.estimated_waits().get(job)
+
+    def estimated_waits(self) -> dict[int, float]:
+        """The same for all waiting jobs at once, but for those of which it is not known."""
+        waits: dict[int, float] = {}
+        slots, ahead = self.slots, 0
+        if self._speed is None or not slots:
+            return waits
+        for record in (*(running.record for running in self.running), *self.waiting):
+            if record.id not in self._running:
+                waits[record.id] = ahead / self._speed / slots
+            if record.request.size is None:
                 break
-            ahead.append(record)
-        sizes = [record.request.size for record in ahead]
-        known = [size for size in sizes if size is not None]
-        if self._speed is None or len(known) < len(sizes) or not self.slots:
-            return None
-        return sum(known) / self._speed / self.slots
+            ahead += record.request.size
+        return waits
 
     @property
     def is_stuck(self) -> bool:
@@ -179,6 +189,11 @@ class JobManager(Generic[LiveT]):
         if self.paused or self.stopping or self._idle_since is None or self._running:
             return False
         return bool(self._queue.waiting) and time.monotonic() - self._idle_since > STUCK_SECONDS
+
+    @property
+    def disk_free(self) -> int:
+        """Free bytes where jobs work; 0 when the disk cannot be asked."""
+        return self._disk.free
 
     @property
     def disk_is_low(self) -> bool:
@@ -197,6 +212,21 @@ class JobManager(Generic[LiveT]):
         Raises:
             UsageError: It is not accepted; says why.
         """
+        _, posted = await self.accept(request, reply)
+        await asyncio.shield(posted)
+
+    async def accept(
+        self, request: JobRequest, reply: Reply | None
+    ) -> tuple[int, "asyncio.Task[None]"]:
+        """Accept a job without waiting for its message; its number, and what ends once it is sent.
+
+        Args:
+            request: What is asked for, and by whom.
+            reply: Sends the job's first message; None sends it into the request's channel.
+
+        Raises:
+            UsageError: It is not accepted; says why.
+        """
         async with self._adding:  # so that several at once do not pass the caps together
             self._refuse_if_full(request, self.server_limits(request.server))
             await self._refuse_over_daily_limits(request)
@@ -204,7 +234,7 @@ class JobManager(Generic[LiveT]):
             self._open[record.id] = record
         logger.info("Job %d: user %d requested %s", record.id, request.user, request.name)
         # A task of its own: it must go on when the requester is gone.
-        await asyncio.shield(self._spawn(self._post(record, reply), record.id))
+        return record.id, self._spawn(self._post(record, reply), record.id)
 
     def cancel(self, job: int) -> bool:
         """Cancel a job; False when it has ended, or there is none."""
@@ -586,6 +616,7 @@ class JobManager(Generic[LiveT]):
         operations = self._operations_of(record.request) if record.attempts == 1 else ()
         again = record.id in self._begun_again
         live = self._presenter.live(record, operations, begun_again=again)
+        running.planned = operations
         running.show_in(live.create_callback())
         return live
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 
 from similubot_bot.i18n import _, language
@@ -17,6 +17,8 @@ from similubot_core.jobs.stages import STAGES
 
 logger = logging.getLogger(__name__)
 
+MOST_OPERATIONS = 50
+"""How many operations of an attempt are remembered: a plugin might report any number."""
 MAX_LOST = 3
 """A job that this many machines broke down over is given up: it may be the reason."""
 
@@ -31,6 +33,9 @@ class RunningJob:
 
     Attributes:
         latest: The newest state that it reported; None before the first.
+        operations: The newest state of each of its operations by their ids, with when it began, in
+            seconds since 1970. Those that began first come first.
+        planned: The names of the operations that are known to come, in order.
         disk_full: Whether it ended because the executor's disk was full.
         elsewhere: Whether it was handed back for other reasons, to begin again elsewhere.
         sinks: Where else its states are shown.
@@ -42,6 +47,8 @@ class RunningJob:
         self.record = record
         self.executor = executor
         self.latest: ProgressInfo | None = None
+        self.operations: dict[str, tuple[ProgressInfo, float]] = {}
+        self.planned: Sequence[str] = ()
         self.disk_full = self.elsewhere = False
         self.sinks = OpenSinks(())
         self.may_retry_on_full_disk: Callable[[], bool] = lambda: False
@@ -58,6 +65,11 @@ class RunningJob:
         """Take a state."""
         if info.unit != STAGES:  # a stage says more than the whole job
             self.latest = info
+        known = self.operations.get(info.id)
+        if known is not None:
+            self.operations[info.id] = info, known[1]
+        elif len(self.operations) < MOST_OPERATIONS:
+            self.operations[info.id] = info, info.timestamp
         self.sinks.show(info)
         if self._callback is not None:
             self._callback(info)

@@ -145,6 +145,41 @@ class Store:
         """The newest jobs that have ended, the newest first."""
         return self.find("WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT ?", (limit,))
 
+    def search(
+        self,
+        text: str = "",
+        status: JobStatus | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[JobRecord]:
+        """Jobs that have ended, the newest first.
+
+        Args:
+            text: What the name, the result's name or the outcome's text holds (the case of a to z
+                does not matter), or the number of the job, its user, server or channel; "" is all.
+            status: How they ended; None is however.
+            before: Only jobs of lower numbers; None is all.
+            limit: How many at most.
+        """
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+        return self.find(
+            "WHERE outcome IS NOT NULL AND (? IS NULL OR outcome = ?) AND (? IS NULL OR id < ?) "
+            "AND (instr(lower(name), lower(?)) OR instr(lower(result_name), lower(?)) "
+            "OR instr(lower(text), lower(?)) OR ? IN (id, user, server, channel)) "
+            "ORDER BY id DESC LIMIT ?",
+            (
+                status and status.value,
+                status and status.value,
+                before,
+                before,
+                text,
+                text,
+                text,
+                number,
+                limit,
+            ),
+        )
+
     def served(self) -> dict[int, float]:
         """For each user, when a job of theirs was last started."""
         rows = self.db.select(

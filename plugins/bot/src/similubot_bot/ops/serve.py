@@ -104,6 +104,7 @@ async def _serve(
     plugins = allowed_plugins(context.plugins, settings)
     context = dataclasses.replace(context, plugins=plugins)
     extensions = bot_extensions(context.plugins, context.settings)
+    _check_page(settings, extensions)
     token = discord_settings.bot_token
     assert token is not None
     interval = discord_settings.update_interval
@@ -114,7 +115,7 @@ async def _serve(
     health = HealthServer(bot, service, metrics, extensions)
     if settings.http_port is not None:
         await health.start(settings.http_port)
-    control = ControlServer(settings.folder, lambda words: bot.admin.run("shell", words))
+    control = ControlServer(settings.folder, lambda words: service.operate("shell", words))
     await control.start()
     life = asyncio.create_task(_live(bot, token), name="discord")
     stop = asyncio.create_task(signals.stop.wait())
@@ -136,6 +137,20 @@ async def _serve(
     with suppress(asyncio.CancelledError):
         await life
     logger.info("Stopped")
+
+
+def _check_page(settings: BotSettings, extensions: Sequence[BotExtension]) -> None:
+    """Refuse a page that nobody could see.
+
+    Raises:
+        UsageError: There is no port for it, or nothing that shows it.
+    """
+    if not settings.page:
+        return
+    if settings.http_port is None:
+        raise UsageError("[bot] page is shown on [bot] http_port, which is not set; set it too.")
+    if not any(extension.name == "web" for extension in extensions):
+        raise UsageError("[bot] page needs similubot-web, which is not installed.")
 
 
 def _make_service(

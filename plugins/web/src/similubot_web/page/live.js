@@ -98,39 +98,70 @@ export function tell(text) {
 const WORDS = {planned: "to come", starting: "starting", in_progress: "running",
   completed: "done", failed: "failed", cancelled: "cancelled"};
 const ENDED = new Set(["completed", "failed", "cancelled"]);
-const drawn = new Map();            // elements of operations by their rows' keys
 let names = 0;
 
-// Draws the operations among `changed`; `top` gives the list for those that are part of nothing.
-export function drawOperations(changed, top, quiet) {
-  const lists = new Set();
-  for (const key of changed) {
-    const row = rows.get(key);
-    if (row?.kind === "operation") {
-      lists.add(drawOperation(key, row, top, quiet));
-    } else if (drawn.has(key)) {
-      drawn.get(key).remove();
-      drawn.delete(key);
+// Draws operations: `top` gives the list for those that are part of nothing drawn here, or null
+// where they are not wanted; `tells` says whether a screen reader hears of ends.
+export function tree(top, tells = false) {
+  const drawn = new Map();          // elements by their rows' keys
+
+  function draw(changed, whole) {
+    const lists = new Set();
+    for (const key of changed) {
+      const row = rows.get(key);
+      if (row?.kind === "operation") {
+        lists.add(drawOne(key, row, tells && !whole));
+      } else if (drawn.has(key)) {
+        drawn.get(key).remove();
+        drawn.delete(key);
+      }
     }
+    for (const list of lists) if (list) sort(list, item => rows.get(item.dataset.key)?.order ?? 0);
   }
-  for (const list of lists) if (list) sort(list, item => rows.get(item.dataset.key)?.order ?? 0);
+
+  // Returns the list that has to be sorted, if one has.
+  function drawOne(key, row, telling) {
+    const list = partsOf(row.parent) ?? top(row);
+    if (!list) return null;
+    let item = drawn.get(key);
+    const before = item?.dataset.status;
+    if (!item) {
+      item = clone("operation");
+      item.dataset.key = key;
+      find(".name", item).id = `name-${++names}`;
+      find("progress", item).setAttribute("aria-labelledby", `name-${names}`);
+      drawn.set(key, item);
+    }
+    drawOperation(item, row);
+    if (telling && before && before !== row.status && ENDED.has(row.status)) {
+      tell(`${row.name}: ${WORDS[row.status]}.`);
+    }
+    if (item.parentElement === list) return null;
+    list.append(item);
+    return list;
+  }
+
+  function partsOf(parent) {
+    const item = drawn.get(parent);
+    return item ? find(":scope > .parts", item) ?? partsList(item) : null;
+  }
+
+  function clear() {
+    for (const item of drawn.values()) item.remove();
+    drawn.clear();
+  }
+
+  return {draw, clear};
 }
 
-function drawOperation(key, row, top, quiet) {
-  let item = drawn.get(key);
-  const list = partsOf(row.parent) ?? top(row);
-  if (!list) return null;
-  const isNew = !item;
-  if (isNew) {
-    item = clone("operation");
-    item.dataset.key = key;
-    find(".name", item).id = `name-${++names}`;
-    find("progress", item).setAttribute("aria-labelledby", `name-${names}`);
-    drawn.set(key, item);
-  }
-  if (!quiet && !isNew && item.dataset.status !== row.status && ENDED.has(row.status)) {
-    tell(`${row.name}: ${WORDS[row.status]}.`);
-  }
+export function partsList(item) {
+  const list = document.createElement("ul");
+  list.className = "operations parts";
+  item.append(list);
+  return list;
+}
+
+function drawOperation(item, row) {
   item.dataset.status = row.status;
   put(find(".name", item), row.name);
   put(find(".status", item), WORDS[row.status]);
@@ -144,20 +175,6 @@ function drawOperation(key, row, top, quiet) {
   put(find(".eta", item), row.eta && `ETA ${row.eta}`);
   putElapsed(find(".elapsed", item), row.began, row.ended);
   putResult(item, row.message, row.link);
-  if (item.parentElement !== list) list.append(item);
-  return isNew ? list : null;
-}
-
-function partsOf(parent) {
-  const item = drawn.get(parent);
-  if (!item) return null;
-  let list = find(":scope > .parts", item);
-  if (!list) {
-    list = document.createElement("ul");
-    list.className = "operations parts";
-    item.append(list);
-  }
-  return list;
 }
 
 export function putResult(item, message, link) {

@@ -1,10 +1,10 @@
 // The page of the sink: the operations of one program.
-import {connect, drawOperations, find, put, rows, show} from "./live.js";
+import {connect, find, put, rows, show, tree} from "./live.js";
 
-const list = find("#operations");
+const list = find("#operations"), operations = tree(() => list, true);
 
 function draw(changed, whole) {
-  drawOperations(changed, () => list, whole);
+  operations.draw(changed, whole);
   const page = rows.get("") ?? {};
   if (page.title) put(find("#title"), page.title);
   show(find("#nothing"), rows.size <= 1);
