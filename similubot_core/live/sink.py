@@ -70,5 +70,11 @@ class LiveSink(Generic[FrameT]):
         leave_loop(self._loop)
 
     async def _finish(self) -> None:
-        await self._message.aclose(CLOSE_WITHIN)
+        shown = await self._message.aclose(CLOSE_WITHIN)
+        if not shown and not self._message.stopped:
+            self._target.log.warning(
+                "The last state is not in %s: it could not be sent within %g seconds.",
+                self._target.name,
+                CLOSE_WITHIN,
+            )
         await self._target.aclose()

@@ -157,6 +157,21 @@ def test_no_log_holds_the_token_whatever_goes_wrong(
     assert server.token not in repr(sink)
 
 
+def test_a_final_state_that_cannot_be_sent_in_time_is_said(
+    server: LoopbackMatrix,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("similubot_core.live.sink.CLOSE_WITHIN", 0.2)
+    room = server.add_room("#builds")
+    server.away = True
+    sink = open_matrix_sink(SinkContext(address(server, room), settings))
+    sink.show(info(100, DONE))
+    sink.close()
+    assert "The last state is not in the message in #builds" in caplog.text
+
+
 @pytest.mark.parametrize(
     "target",
     ["", "#room:x", "http://matrix.example/#r:x", "https://u:p@x/#r:x", "https://x/room",

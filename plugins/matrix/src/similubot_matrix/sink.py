@@ -26,8 +26,8 @@ def parse_address(address: str) -> tuple[str, str]:
     found = _ADDRESS.fullmatch(address.strip())
     if found is None:
         raise UsageError(
-            "The sink matrix needs a room's address: matrix=https://SERVER/#ROOM:SERVER, where the "
-            "first SERVER is the address that clients of your account use."
+            "The sink matrix needs a room's address: your account's server, a slash and the room's "
+            "alias or id, such as https://matrix.example.org/!AbC:example.org."
         )
     return found["server"], found["room"]
 

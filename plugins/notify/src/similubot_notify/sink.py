@@ -100,7 +100,7 @@ class Service:
             keep_secret(secret)
             keep_secret(unquote(secret))
         kind = url.partition("://")[0]
-        self.name = kind if kind != url and kind.isalnum() and len(kind) <= 20 else "of no kind"
+        self.name = kind if kind != url and kind.isalnum() and len(kind) <= 20 else "without a name"
         self._said = False
         logging.getLogger("apprise").addFilter(_quiet)
         # all of it in the thread of the sink: the exit would wait for Apprise's own threads
@@ -112,8 +112,8 @@ class Service:
             _quiet.said = None
         if found is None:
             raise UsageError(
-                f"Apprise does not take the address of the sink notify ({self.name}://…). It has "
-                "the form ntfy://TOPIC or mailto://USER:PASSWORD@HOST; "
+                "Apprise does not take the address that the sink notify was given, of the service "
+                f"{self.name}. One is ntfy://TOPIC, for example; "
                 "https://github.com/caronc/apprise/wiki lists all of them."
             )
         self._apprise = apprise.Apprise(asset=asset)
