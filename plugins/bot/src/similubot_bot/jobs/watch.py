@@ -7,7 +7,8 @@ from pathlib import Path
 
 from similubot_bot.i18n import _
 from similubot_bot.i18n import size as size_text
-from similubot_core import CancelToken, ProgressInfo, ProgressStatus
+from similubot_core import CancelToken, ProgressInfo
+from similubot_core.jobs.stages import STAGES
 
 
 class JobWatch:
@@ -26,7 +27,7 @@ class JobWatch:
     def __init__(self, max_size: int, cancel: CancelToken) -> None:
         self._max_size = max_size
         self._cancel = cancel
-        self._fetched = False
+        self._fetching: str | None = None
         self.duration: float | None = None
         self.refusal = ""
 
@@ -35,9 +36,10 @@ class JobWatch:
         duration = info.details.get("duration")
         if isinstance(duration, int | float) and math.isfinite(duration) and duration > 0:
             self.duration = float(duration)
-        if not self._fetched:
-            self._check(max(info.total_size or 0, info.current_size or 0))
-            self._fetched = info.status is ProgressStatus.COMPLETED
+        if info.unit != STAGES:
+            self._fetching = self._fetching or info.id
+            if info.id == self._fetching:
+                self._check(max(info.total_size or 0, info.current_size or 0))
 
     def check_folder(self, folder: Path) -> None:
         """Cancel the attempt when its folder holds more than a job may need: twice the largest
