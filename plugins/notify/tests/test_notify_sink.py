@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from similubot_bot.jobs.records import JobRecord, JobRequest
+from similubot_bot.jobs.sinks import JobSinks
 from similubot_core import (
     ConversionRequest,
     CountingTracker,
@@ -23,6 +25,7 @@ from similubot_core import (
     UsageError,
 )
 from similubot_core.jobs.pipeline import Job, run_job
+from similubot_core.plugins.manager import load_plugins
 from similubot_loopback.discord_server.messages import pinged_by
 from similubot_loopback.telegram_server.markup import found_in
 from similubot_notify import NotifySettings, NotifySink, open_notify_sink, similubot_sinks
@@ -153,6 +156,22 @@ def test_the_hours_limit_holds_over_all_sinks_of_one_address(service: JsonServic
         sink.show(ProgressInfo(f"job {number}", FAILED))
         sink.close()
     assert [notice["title"] for notice in service.got] == ["❌ job 0: failed", "❌ job 1: failed"]
+
+
+def test_the_bots_setting_brings_failures_of_all_jobs_to_operators(service: JsonService) -> None:
+    environ = {
+        "SIMILUBOT_NOTIFY_URLS": service.url,
+        "SIMILUBOT_NOTIFY_FAILURES_ONLY": "true",
+        "SIMILUBOT_NOTIFY_MOST_AN_HOUR": "3",
+    }
+    job_sinks = JobSinks(load_plugins(), Settings(environ=environ), ["notify"])
+    for number in range(10):
+        request = JobRequest(1, 2, 3, "https://x/a", "link", f"clip {number}", 128, "catbox")
+        opened_sinks = job_sinks.open(JobRecord(number, request, created=0.0))
+        end = DONE if number % 2 else FAILED
+        opened_sinks.show(ProgressInfo("job", end, id=f"job {number}"))
+        opened_sinks.close()
+    assert [n["title"] for n in service.got] == [f"❌ clip {n}: failed" for n in (0, 2, 4)]
 
 
 def test_a_service_that_refuses_is_told_once_and_the_other_gets_everything(

@@ -56,7 +56,7 @@ async def test_three_lines_show_work_in_a_message_of_the_bots(
     async with library(server) as bot:
         progress = TelegramProgress(bot, chat.id, title="clip.mp4", message_thread_id=7)
         await asyncio.to_thread(work, progress.create_callback())
-        assert await progress.aclose()
+        assert await progress.aclose(30)
     (message,) = chat.messages
     assert message.text.splitlines()[0] == "✅ clip.mp4"
     assert message.thread == 7

@@ -24,9 +24,11 @@ from typing import NoReturn, Self, TypeVar
 
 from aiohttp import web
 
-from similubot_loopback.discord_server.thread import PATIENCE, ServerThread
+from similubot_loopback.discord_server.thread import ServerThread
 
 T = TypeVar("T")
+WAIT = 30.0
+"""Seconds that a test waits at most, unless it says otherwise."""
 Content = Mapping[str, object]
 LARGEST = 65_536
 HOST = "loopback.invalid"
@@ -173,7 +175,7 @@ class LoopbackMatrix:
         """What came, oldest first."""
         return self._thread.call(lambda: [r for r in self._log if method in ("", r.method)])
 
-    def wait(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+    def wait(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
         """Block until `condition()` is true, and return what it returned; or TimeoutError."""
         return self._thread.wait(condition, timeout)
 

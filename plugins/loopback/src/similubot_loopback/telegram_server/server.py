@@ -26,10 +26,12 @@ from typing import Self, TypeVar
 
 from aiohttp import web
 
-from similubot_loopback.discord_server.thread import PATIENCE, ServerThread
+from similubot_loopback.discord_server.thread import ServerThread
 from similubot_loopback.telegram_server.markup import BadMarkupError, Entity, found_in, parse_html
 
 T = TypeVar("T")
+WAIT = 30.0
+"""Seconds that a test waits at most, unless it says otherwise."""
 Parameters = Mapping[str, str]
 LONGEST = 4096
 NOT_MODIFIED = (
@@ -157,11 +159,11 @@ class LoopbackTelegram:
             lambda: [r for r in self._log if method.lower() in r.method.lower()]
         )
 
-    def wait(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+    def wait(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
         """Block until `condition()` is true, and return what it returned; or TimeoutError."""
         return self._thread.wait(condition, timeout)
 
-    async def until(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
+    async def until(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
         """As `wait`, awaited in the test's own event loop."""
         return await self._thread.until(condition, timeout)
 
