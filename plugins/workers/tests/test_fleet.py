@@ -200,3 +200,19 @@ def test_over_says_which_attempt_it_was() -> None:
     (over,) = house.fleet.tick()
     assert isinstance(over, Over)
     assert (over.handed.about, over.handed.worker) == (attempt(1), "a")
+
+
+def test_what_nobody_hears_of_yet_takes_a_slot_of_its_worker_and_none_of_the_bots() -> None:
+    house = House()
+    house.fleet.restore(attempt(1), "a", set())
+    house.beat("a", attempt(1), slots=2)
+    assert house.fleet.slots == 1
+    task = JobTask(1, 1, "https://x.example", "link", "a", None, "host", 10**9)
+    assert house.fleet.adopt(task, Listener()) is not None
+    assert house.fleet.slots == 2
+    house.fleet.release(1)
+    assert house.fleet.slots == 1
+    house.fleet.forget(1)
+    assert house.fleet.slots == 1
+    house.beat("a", slots=2)
+    assert house.fleet.slots == 2

@@ -125,6 +125,7 @@ class RedisExecutor:
         )
         self._hears = False
         self._told: set[str] = set()
+        self._without_worker: list[AttemptListener] = []
         for path in self._folder.glob("[0-9]*"):
             with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
                 note = msgspec.json.decode(path.read_bytes(), type=_Note)
@@ -155,7 +156,7 @@ class RedisExecutor:
         with self._lock:
             handed = self._fleet.hand(task, listener)
         if handed is None:  # the last free one is gone since the bot asked
-            listener.ended(None)
+            self._without_worker.append(listener)
             return
         self._todo.put(partial(self._hand, handed, task))
 
@@ -175,21 +176,14 @@ class RedisExecutor:
     def release(self, job: int) -> None:
         """The bot stops: the attempt goes on, and is found again by `adopt`."""
         with self._lock:
-            handed = self._fleet.handed.get(job)
-            if handed is not None:
-                handed.listener = None
+            self._fleet.release(job)
 
     async def adopt(self, task: JobTask, listener: AttemptListener) -> bool:
         """Whether a worker carries this attempt from before the restart, as far as is known."""
         with self._lock:
-            handed = self._fleet.handed.get(task.job)
-            if handed is None:
-                return False
-            if handed.about.attempt != task.attempt:
-                self._fleet.take(task.job)
-                return False
-            handed.listener, handed.locale = listener, task.locale
-            handed.mentioned = time.monotonic()
+            handed = self._fleet.adopt(task, listener)
+        if handed is None:
+            return False
         self._todo.put(self._read_endings)
         self._todo.put(partial(self._say, handed.worker, SayAgain()))
         return True
@@ -234,6 +228,8 @@ class RedisExecutor:
                 logger.exception("The workers' executor failed at a step")
 
     def _tick(self) -> None:
+        while self._without_worker:
+            self._without_worker.pop().ended(None)
         with self._lock:
             refused = self._fleet.refused
         for worker, why in refused.items():
@@ -379,9 +375,13 @@ class RedisExecutor:
                 self._take_ending(*self._seal.open(sealed, AN_ENDING))
 
     def _sweep(self, open_jobs: set[int]) -> None:
-        jobs = {int(path.name) for path in self._folder.glob("[0-9]*") if path.name.isdecimal()}
-        jobs |= {int(job) for job in self._redis.hkeys(self._names.attempts(self._bot))}
-        for job in jobs - open_jobs:
+        for path in self._folder.glob("[0-9]*"):
+            if path.name.isdecimal() and (job := int(path.name)) not in open_jobs:
+                with self._lock:
+                    self._fleet.forget(job)
+                path.unlink(missing_ok=True)
+        fenced = {int(job) for job in self._redis.hkeys(self._names.attempts(self._bot))}
+        for job in fenced - open_jobs:
             self._forget(job)
 
     def _forget(self, job: int) -> None:

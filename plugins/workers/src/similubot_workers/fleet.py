@@ -110,6 +110,7 @@ class Fleet:
         self._others: dict[str, tuple[str, float]] = {}
         self._free: dict[str, int] = {}
         self._free_slots = 0
+        self._unheard = 0
         self._handed: dict[int, Handed] = {}
         self._lost: dict[int, set[str]] = {}
         self._linked: float | None = None
@@ -118,8 +119,11 @@ class Fleet:
 
     @property
     def slots(self) -> int:
-        """How many attempts can be there at once: those that are, and the free slots."""
-        return len(self._handed) + (self._free_slots if self._linked is not None else 0)
+        """How many attempts can be there at once: those that somebody hears of, and the free
+        slots.
+        """
+        carried = len(self._handed) - self._unheard
+        return carried + (self._free_slots if self._linked is not None else 0)
 
     @property
     def is_linked(self) -> bool:
@@ -178,10 +182,33 @@ class Fleet:
             self._lost[about.job] = lost
         if worker:
             self._add(Handed(about, worker, None, 0.0, carried=True))
+            self._unheard += 1
+
+    def adopt(self, task: JobTask, listener: AttemptListener) -> Handed | None:
+        """Have somebody hear of an attempt from before the restart; None when it is none."""
+        handed = self._handed.get(task.job)
+        if handed is None or handed.listener is not None:
+            return None
+        if handed.about.attempt != task.attempt:
+            self.take(task.job)
+            return None
+        handed.listener, handed.locale = listener, task.locale
+        handed.mentioned = self._clock()
+        self._unheard -= 1
+        return handed
+
+    def release(self, job: int) -> None:
+        """Nobody hears of a job's attempt any more, and it goes on."""
+        handed = self._handed.get(job)
+        if handed is not None and handed.listener is not None:
+            handed.listener = None
+            self._unheard += 1
 
     def take(self, job: int) -> Handed | None:
         """Take out an attempt that is over; None when there is none."""
         handed = self._handed.pop(job, None)
+        if handed is not None and handed.listener is None:
+            self._unheard -= 1
         if handed is not None and handed.worker in self._workers:
             self._workers[handed.worker].carries.discard(job)
             self._count_free(handed.worker)

@@ -643,7 +643,8 @@ class JobManager(Generic[LiveT]):
                 self._enqueue(record)
                 self.pump()
             return
-        await running.executor.forget(record.id)
+        for executor in self._executors:  # earlier attempts may have been elsewhere
+            await executor.forget(record.id)
         ended = self._close(record, outcome)
         self.pump()
         await self._show_outcome(ended, live)
