@@ -33,9 +33,9 @@ demo: $(VENV)/.bundle
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --quiet --numprocesses auto -m "not slow"
 
-# Besides the slow tests, those with older FFmpegs, and (where npm is there) with foreign clients and servers, and the real Synapse.
+# Besides the slow tests, those with older FFmpegs, and (where npm is there) with foreign clients and servers, axe-core, and the real Synapse.
 test-all: $(VENV)/.dev
-	if command -v npm; then for folder in plugins/mega plugins/telegram; do \
+	if command -v npm; then for folder in plugins/mega plugins/telegram plugins/web; do \
 	  npm install --silent --prefix $$folder/tests/node; done; fi
 	SIMILUBOT_TEST_FFMPEGS="$$($(BIN)/python plugins/ffmpeg/tests/fetch_ffmpegs.py $(VENV)/ffmpegs)" \
 	  SIMILUBOT_TEST_SYNAPSE="$$($(BIN)/python plugins/matrix/tests/fetch_synapse.py $(VENV)/synapse)" \

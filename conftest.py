@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -80,11 +81,17 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
             complaints.append(message.text)
 
     def begin(
-        address: str, *, width: int = 1280, scheme: str = "light", expected: str = ""
+        address: str,
+        *,
+        width: int = 1280,
+        scheme: str = "light",
+        expected: str = "",
+        bypass_csp: bool = False,
     ) -> "Page":
         context = browser.new_context(
             viewport={"width": width, "height": 760},
             color_scheme=scheme,  # type: ignore[arg-type]
+            bypass_csp=bypass_csp,
         )
         contexts.append(context)
         page = context.new_page()
@@ -99,3 +106,23 @@ def open_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def assert_accessible() -> "Callable[[Page], None]":
+    """Has axe-core judge a page, which has to be opened with `bypass_csp`; it must find nothing."""
+    script = Path(__file__).parent / "plugins/web/tests/node/node_modules/axe-core/axe.min.js"
+    if not script.is_file():
+        pytest.skip("axe-core is not installed: npm install --prefix plugins/web/tests/node")
+
+    def check(page: "Page") -> None:
+        page.evaluate(script.read_text(encoding="utf-8"))
+        found = page.evaluate("() => axe.run()")
+        told = [
+            (violation["impact"], violation["id"], [node["target"] for node in violation["nodes"]])
+            for violation in found["violations"]
+        ]
+        assert told == []
+        assert len(found["passes"]) > 10
+
+    return check

@@ -50,6 +50,7 @@ BENCHES = (
     Bench("growth_jobs.py"),
     Bench("growth_sinks.py", "--seconds 1"),
     Bench("growth_plugins.py", "--rounds 12"),
+    Bench("web_viewers.py", "--seconds 15"),
     Bench("workers.py"),
     Bench("growth_workers.py"),
 )

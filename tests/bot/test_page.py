@@ -227,6 +227,42 @@ def test_what_no_button_sends_is_refused_with_a_sentence(bot: BotProcess, addres
     assert run_bot(bot, "ctl", "status").stdout == "running: 0 running, 0 waiting\n"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_any_view(
+    bot: BotProcess,
+    make_sound: MakeSound,
+    address: str,
+    open_page: Open,
+    assert_accessible: Callable[[Page], None],
+    scheme: str,
+) -> None:
+    bot.start(WEB_TOKEN=TOKEN)
+    page = open_page(address, scheme=scheme, bypass_csp=True)
+    assert_accessible(page)
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    bot.discord.type_message(f"!convert {bot.mega.add_file('text.wav', b'no sound' * 100)}")
+    final_answer(bot)
+    bot.mega.limit = 20_000
+    for name in ("ann", "bob"):
+        user = bot.discord.add_user(name)
+        link = bot.mega.add_file("song.wav", make_sound(30))
+        bot.discord.type_message(f"!convert {link}", author=user)
+    expect(page.locator("#running .operation")).to_have_count(3)
+    expect(page.locator("#waiting .job")).to_have_count(1)
+    assert_accessible(page)
+    page.locator("#waiting .job").get_by_role("button", name="Cancel").click()
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    page.locator("#running .number").click()
+    expect(page.locator("#one-job .operation")).to_have_count(3)
+    assert_accessible(page)
+    page.get_by_role("link", name="History").click()
+    expect(page.locator("#history-list .job")).to_have_count(1)
+    assert_accessible(page)
+
+
 def test_a_page_that_nobody_could_see_is_refused_at_the_start(bot: BotProcess) -> None:
     told = run_bot(bot, SIMILUBOT_BOT_PAGE="true")
     assert told.returncode == 2

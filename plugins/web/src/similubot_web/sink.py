@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import logging
 import sys
@@ -24,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS = 1000
 """Operations that are shown; the oldest that ended go first."""
-START_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 HEADER = ""
 """The key of the row that is about the whole page."""
@@ -55,14 +55,16 @@ class WebSink(PacedSink):
         self._left_out = 0
         app = make_app(access, self._look, "tree.html", ("tree.js",), ends_for_good=True)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="similubot-web", daemon=True)
+        started: concurrent.futures.Future[int] = concurrent.futures.Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(host, port, started)),
+            name="similubot-web",
+            daemon=True,
+        )
         self._thread.start()
-        started = asyncio.run_coroutine_threadsafe(self._start(host, port), self._loop)
         try:
-            port = started.result(START_SECONDS)
-        except (OSError, OverflowError, concurrent.futures.TimeoutError) as error:
-            self._stop()
+            port = started.result()
+        except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or "it cannot be listened at"
             raise UsageError(
                 f"The page cannot be at {host}:{port}: {reason}; name another HOST:PORT."
@@ -75,13 +77,9 @@ class WebSink(PacedSink):
         nothing more; takes 10 s at most.
         """
         super().close()
-        if self._thread.is_alive():
-            done = asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop)
-            try:
-                done.result(CLOSE_SECONDS)
-            except concurrent.futures.TimeoutError:
-                done.cancel()
-            self._stop()
+        with contextlib.suppress(RuntimeError):  # it was closed before
+            self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(CLOSE_SECONDS)
 
     # -- states: the core's thread ------------------------------------------------------------
 
@@ -122,22 +120,18 @@ class WebSink(PacedSink):
         self._made.next_state()
         return state
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def _serve(self, host: str, port: int, started: concurrent.futures.Future[int]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._closing = asyncio.Event()
         try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
-
-    async def _start(self, host: str, port: int) -> int:
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        return int(self._runner.addresses[0][1])
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(CLOSE_SECONDS)
+            await self._runner.setup()
+            await web.TCPSite(self._runner, host, port).start()
+        except BaseException as error:  # noqa: BLE001  (whoever opens the sink waits for it)
+            started.set_exception(error)
+        else:
+            started.set_result(int(self._runner.addresses[0][1]))
+            await self._closing.wait()
+        await self._runner.cleanup()
 
 
 def open_web_sink(context: SinkContext) -> WebSink:
