@@ -62,13 +62,15 @@ class Run:
     output: list[tuple[float, bytes]] = field(default_factory=list)
     events: list[tuple[float, dict[str, object]]] = field(default_factory=list)
 
-    def shown(self, share: float) -> tuple[float, str]:
-        """The percentage (0 is unknown) and the sentence after this share of the time."""
+    def shown(self, share: float) -> tuple[float, str, int]:
+        """The percentage (0 is unknown), the sentence and the bytes at this share of the time."""
         until = self.seconds * share
         now = [event for at, event in self.events if at <= until]
         if not now:
-            return 0.0, ""
-        return float(str(now[-1]["percentage"])), str(now[-1]["message"])
+            return 0.0, "", 0
+        last = now[-1]
+        done = int(str(last["current_size"] or 0))
+        return float(str(last["percentage"])), str(last["message"]), done
 
     def faults(self, *, steady: bool) -> list[str]:
         """What was wrong."""
@@ -131,7 +133,7 @@ CASES = (
          "rm -rf repo.borg; borg init -e none repo.borg"),
     Case("borg create --log-json", "borg create --progress --log-json -C zlib,9 repo.borg::x text",
          "borg", "rm -rf repo.borg; borg init -e none repo.borg"),
-    Case("borg extract", "borg extract --progress ../repo.borg::x", "borg",
+    Case("borg extract", "sh -c 'cd out && borg extract --progress ../repo.borg::x'", "borg",
          "rm -rf out; mkdir out", steady=False),
     Case("zstd", "zstd -15 -T1 -v -f text/a.txt -o out.zst", "zstd"),
     Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz"),
@@ -412,14 +414,11 @@ def record(folder: Path, case: Case, words: list[str], run: Run, *, pty: bool) -
 
 def describe(run: Run, share: float) -> str:
     """What was shown, in a few words."""
-    percentage, message = run.shown(share)
-    return (
-        f"{percentage:.0f} %"
-        if percentage
-        else f"unknown ({message[:30]})"
-        if message
-        else "unknown"
-    )
+    percentage, message, done = run.shown(share)
+    if percentage:
+        return f"{percentage:.0f} %"
+    told = [message[:40], f"{done / 1e6:.1f} MB" if done else ""]
+    return " ".join(("unknown", *(f"({text})" for text in told if text)))
 
 
 def cases(only: list[str]) -> Iterator[Case]:

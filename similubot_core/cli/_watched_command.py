@@ -6,6 +6,7 @@ directly. Else it has a terminal of its own, to which we type what is typed on o
 """
 
 import contextlib
+import fcntl
 import os
 import selectors
 import shutil
@@ -30,7 +31,8 @@ FORWARDED = (
     signal.SIGUSR2,
 )
 POLL_SECONDS = 0.1
-BLOCK_BYTES = 65_536
+BLOCK_BYTES = 1_048_576
+"""How much is read at once, and, where the system allows it, how much the command's pipe holds."""
 END_SECONDS = 1.0
 _KEYS = 0
 _FEWEST_ROWS = 5
@@ -97,10 +99,11 @@ class Output(Protocol):
     def opened(self, own: OwnTerminal) -> None:
         """The command, which is started next, has this terminal of its own."""
 
-    def take(self, stream: int, data: bytes) -> bool:
+    def take(self, stream: int, data: memoryview) -> bool:
         """Take what came on stream 1 or 2, 1 being that of its own terminal where both are.
 
-        When it returns False the stream is closed, as when the reader of a pipe goes away.
+        The data is good until it returns. When it returns False the stream is closed, as when the
+        reader of a pipe goes away.
         """
 
     def quiet(self) -> None:
@@ -144,10 +147,10 @@ def run_watched(
         else:
             child = _start_on_pipes(command)
         outputs = {}
-        if child.stdout:
-            outputs[child.stdout.fileno()] = 1
-        if child.stderr:
-            outputs[child.stderr.fileno()] = 2
+        for pipe, stream in ((child.stdout, 1), (child.stderr, 2)):
+            if pipe:
+                outputs[pipe.fileno()] = stream
+                _widen(pipe.fileno())
         keys = None
         if own is not None:
             outputs[own.fileno] = min(on_terminal)
@@ -262,7 +265,10 @@ class _Keyboard:
 
     def pass_on(self) -> bool:
         """Type to the command what was typed here; whether that interrupts it."""
-        keys = _read_some(self.fileno)
+        try:
+            keys = os.read(self.fileno, 4096)
+        except OSError:  # it was hung up
+            keys = b""
         if not keys:
             self.is_open = False
             self._own.type(b"\x04")
@@ -370,6 +376,7 @@ def _read(
         for fileno, stream in outputs.items():
             selector.register(fileno, selectors.EVENT_READ, stream)
         open_outputs = set(outputs)
+        block = memoryview(bytearray(BLOCK_BYTES))
         while open_outputs:
             ended = _status(child, keys, output) is not None
             if keys is not None:
@@ -383,7 +390,7 @@ def _read(
                     if keys.pass_on():
                         typed.add(signal.SIGINT)
                     continue
-                data = _read_some(key.fd)
+                data = _read_some(key.fd, block)
                 if not data or not output.take(key.data, data):
                     selector.unregister(key.fd)
                     open_outputs.discard(key.fd)
@@ -403,6 +410,12 @@ def _listen(selector: selectors.BaseSelector, keys: _Keyboard) -> None:
             selector.register(keys.fileno, selectors.EVENT_READ, _KEYS)
 
 
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, so that a flood needs few turns."""
+    with contextlib.suppress(AttributeError, OSError):  # not Linux; more than the user may have
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
+
+
 def _interrupts(terminal: int, keys: bytes) -> bool:
     """Whether these keys hold the one that interrupts, and the command's terminal heeds it."""
     try:
@@ -412,11 +425,12 @@ def _interrupts(terminal: int, keys: bytes) -> bool:
     return bool(modes[3] & termios.ISIG) and modes[6][termios.VINTR] in keys
 
 
-def _read_some(fileno: int) -> bytes:
+def _read_some(fileno: int, block: memoryview) -> memoryview:
+    """What is there, in the same block each time: a new one costs more than the reading."""
     try:
-        return os.read(fileno, BLOCK_BYTES)
+        return block[: os.readv(fileno, [block])]
     except OSError:  # EIO: nobody has the other end of the terminal open any more
-        return b""
+        return block[:0]
 
 
 def _hang_up(child: "subprocess.Popen[bytes]", fileno: int) -> None:

@@ -235,18 +235,17 @@ class _Passing:
         self._screen = Screen(reader.read)
         self._waiting = b""
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: memoryview) -> None:
         try:
             if self._to is not None:
-                self._to.buffer.write(data)
-                self._to.buffer.flush()
+                self._to.flush()
+                _write_all(self._to.fileno(), data)
         finally:
-            if self._waiting:
-                data = self._waiting + data
-            if len(data) > _MOST_WAITING:
+            waiting = self._waiting + bytes(data[-_MOST_WAITING:])
+            if len(self._waiting) + len(data) > _MOST_WAITING:
                 # Not from the middle of a line on, and not as the end of the one before.
-                data = b"\n" + data[-_MOST_WAITING:].partition(b"\n")[2]
-            self._waiting = data
+                waiting = b"\n" + waiting[-_MOST_WAITING:].partition(b"\n")[2]
+            self._waiting = waiting
             if self._reader.has_time:
                 self._reader.spend(self._read)
 
@@ -263,6 +262,11 @@ class _Passing:
         self._screen.feed(self._decoder.decode(data))
 
 
+def _write_all(fileno: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(fileno, data) :]
+
+
 class _Showing:
     """One or both streams that are shown on our terminal, above the bars of a sink."""
 
@@ -270,7 +274,7 @@ class _Showing:
         self._view = view
         self._decoders: dict[int, codecs.IncrementalDecoder] = {}
 
-    def take(self, stream: int, data: bytes) -> None:
+    def take(self, stream: int, data: memoryview) -> None:
         if stream not in self._decoders:
             made = codecs.getincrementaldecoder("utf-8")
             self._decoders[stream] = made(errors="surrogateescape")
@@ -305,7 +309,7 @@ class _Output:
         """The command has a terminal of its own."""
         self._own = own
 
-    def take(self, stream: int, data: bytes) -> bool:
+    def take(self, stream: int, data: memoryview) -> bool:
         """Take what came on stream 1 or 2; False when nobody takes it any more."""
         try:
             if stream in self._passing:
