@@ -17,6 +17,7 @@ import random
 import re
 import selectors
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -117,8 +118,8 @@ CASES = (
     Case("aria2c, two links",
          f"aria2c -Z -j1 --max-download-limit=8M {SERVE}/20000000 {SERVE}/20000001", "aria2c",
          "rm -f 2000000*"),
-    Case("yt-dlp", f"yt-dlp --no-config -r 8M -o out.mp4 {SERVE}/40000000.mp4", "yt-dlp",
-         "rm -f out.mp4*"),
+    Case("yt-dlp", f"yt-dlp --no-config -r 8M -o out.mp4 {SERVE}/long.mp4", "yt-dlp",
+         "rm -f out.mp4*; (cat clip.mp4; head -c 30000000 /dev/zero) > long.mp4", steady=False),
     Case("rclone -P", "rclone copy -P --stats 500ms --bwlimit 8M big out", "rclone", "rm -rf out"),
     Case("rclone --use-json-log",
          "rclone copy -v --use-json-log --stats 500ms --bwlimit 8M big out", "rclone", "rm -rf out"),
@@ -135,23 +136,23 @@ CASES = (
          "borg", "rm -rf repo.borg; borg init -e none repo.borg"),
     Case("borg extract", "sh -c 'cd out && borg extract --progress ../repo.borg::x'", "borg",
          "rm -rf out; mkdir out", steady=False),
-    Case("zstd", "zstd -15 -T1 -v -f text/a.txt -o out.zst", "zstd"),
-    Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz"),
+    Case("zstd", "zstd -15 -T1 -v -f text/a.txt -o out.zst", "zstd", steady=False),
+    Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz", steady=False),
     Case("xz -v, on its way through", "sh -c 'xz -v -4 -T1 < text/a.txt > out.xz'", "xz"),
-    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text", "7z", "rm -f out.7z"),
-    Case("7z x", "7z x -bsp1 -y -oout kept.7z", "7z", "rm -rf out; [ -e kept.7z ] || 7z a -mx5 kept.7z text"),
+    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text", "7z", "rm -f out.7z", steady=False),
+    Case("7z x", "7z x -bsp1 -y -oout kept.7z", "7z", "rm -rf out; [ -e kept.7z ] || 7z a -mx5 kept.7z text", steady=False),
     Case("tar --checkpoint", "tar --checkpoint=200 -czf out.tgz text", "tar"),
     Case("tar with a total", "tar --checkpoint=200 --totals -cJf out.txz text/a.txt", "tar"),
-    Case("dd status=progress", "sh -c 'pv -q -L 10M big/a.bin | dd of=out.bin bs=64k status=progress'",
+    Case("dd status=progress", "sh -c 'python3 slow.py | dd of=out.bin bs=64k status=progress'",
          "dd"),
-    Case("pv", "pv -L 8M big/a.bin -o out.bin", "pv"),
-    Case("pv -n", "pv -n -L 8M big/a.bin -o out.bin", "pv"),
+    Case("pv", "sh -c 'pv -L 8M big/a.bin > out.bin'", "pv"),
+    Case("pv -n", "sh -c 'pv -n -L 8M big/a.bin > out.bin'", "pv"),
     Case("pv, no length", "sh -c 'cat big/a.bin | pv -L 8M > out.bin'", "pv"),
-    Case("flac", "flac -8ep -f -o out.flac sound.wav", "flac"),
+    Case("flac", "flac -8 -f -o out.flac sound.wav", "flac", steady=False),
     Case("HandBrakeCLI", "HandBrakeCLI -i clip.mp4 -o out.mkv --encoder-preset medium", "HandBrakeCLI",
-         "rm -f out.mkv"),
-    Case("ffmpeg", "ffmpeg -y -nostdin -i clip.mp4 -c:v libx264 -preset medium out.mkv", "ffmpeg"),
-    Case("nice ffmpeg -t", "nice ffmpeg -y -nostdin -i clip.mp4 -t 10 -preset medium out.mkv", "ffmpeg"),
+         "rm -f out.mkv", steady=False),
+    Case("ffmpeg", "ffmpeg -y -nostdin -i clip.mp4 -c:v libx264 -preset medium out.mkv", "ffmpeg", steady=False),
+    Case("nice ffmpeg -t", "nice ffmpeg -y -nostdin -i clip.mp4 -t 6 -preset medium out.mkv", "ffmpeg", steady=False),
     Case("ninja", "ninja -j1 -C ninja", "ninja", "touch ninja/in"),
     Case("cmake --build", "cmake --build cmake", "cmake",
          "rm -rf cmake; cmake -S cmake.src -B cmake > cmake.log"),
@@ -172,7 +173,7 @@ CASES = (
     Case("pytest", f"{PY} -m pytest -q -p no:cacheprovider tests.py", "python3", steady=False),
     Case("montage -monitor", "montage -monitor -geometry 400x400 img/*.png out.png", "montage",
          steady=False),
-    Case("sha256sum", "sh -c 'pv -q -L 10M big/a.bin | sha256sum'", "sha256sum"),
+    Case("sha256sum", "sh -c 'python3 slow.py | sha256sum'", "sha256sum"),
 )  # fmt: skip
 
 BARS = """
@@ -225,6 +226,9 @@ def make_inputs(work: Path) -> None:
             path.write_bytes(noise.randbytes(4_000))
     (work / "many" / "zz.bin").write_bytes(noise.randbytes(8_000_000))
     (work / "bars.py").write_text(BARS)
+    (work / "slow.py").write_text(
+        "import sys, time\nfor _ in range(50): sys.stdout.buffer.write(bytes(600_000)); time.sleep(.08)\n"
+    )
     (work / "tests.py").write_text(
         "import pytest, time\n@pytest.mark.parametrize('n', range(100))\n"
         "def test_it(n): time.sleep(.03)\n"
@@ -265,8 +269,8 @@ def make_inputs(work: Path) -> None:
     mkdir repo && cd repo && git init -q . && git config user.email a@example.invalid && git config user.name a
     mkdir d; i=0; while [ $i -lt 3000 ]; do head -c 9000 /dev/urandom > d/$i; i=$((i+1)); done
     git add -A && git commit -qm x; cd ..
-    ffmpeg -v error -f lavfi -i testsrc2=s=640x360:d=40 -f lavfi -i sine=d=40 -shortest clip.mp4
-    ffmpeg -v error -f lavfi -i anoisesrc=d=900:a=0.2 -ac 2 sound.wav
+    ffmpeg -v error -f lavfi -i testsrc2=s=640x360:d=12 -f lavfi -i sine=d=12 -shortest clip.mp4
+    ffmpeg -v error -f lavfi -i anoisesrc=d=60:a=0.2 -ac 2 sound.wav
     mkdir img; for i in 1 2 3 4 5 6 7 8; do montage -size 1500x1500 plasma: img/$i.png 2>/dev/null; done
     mkdir w; cd w; mkdir big; cp ../big/a.bin big/; mkdir big-1.0.dist-info
     printf 'Metadata-Version: 2.1\\nName: big\\nVersion: 1.0\\n' > big-1.0.dist-info/METADATA
@@ -385,10 +389,21 @@ def shlex_split(line: str, environment: dict[str, str]) -> list[str]:
     return words
 
 
-def record(folder: Path, case: Case, words: list[str], run: Run, *, pty: bool) -> None:
+def _without_places(text: str, environment: dict[str, str]) -> str:
+    """A text without the names of this machine and its folders."""
+    for name, value in (("W", "/home/me"), ("PORT", "8000")):
+        text = text.replace(environment[name], value)
+    text = text.replace(str(Path.home()), "/home/me").replace(sys.executable, "python3")
+    return text.replace(socket.gethostname(), "here")
+
+
+def record(folder: Path, case: Case, environment: dict[str, str], run: Run, *, pty: bool) -> None:
     """Keep what a program printed, and when, as a sample; long ones are left out in the middle."""
     name = re.sub(r"[^a-z0-9]+", "-", case.name.lower()).strip("-")
-    output = [[round(at, 3), data.decode(errors="replace")] for at, data in run.output]
+    output = [
+        [round(at, 3), _without_places(data.decode(errors="replace"), environment)]
+        for at, data in run.output
+    ]
     kept: list[list[object]] = []
     last, room = -1.0, MOST_RECORDED
     for at, text in output:
@@ -401,6 +416,7 @@ def record(folder: Path, case: Case, words: list[str], run: Run, *, pty: bool) -
     size = sum(len(str(text)) for _, text in kept)
     if size > room:
         kept = [[at, str(text)[-2000:]] for at, text in kept]
+    words = [_without_places(w, environment) for w in shlex_split(case.command, environment)]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{'terminal' if pty else 'pipe'}.json"
     value = {
@@ -462,8 +478,7 @@ def main() -> int:
                 faults = done.faults(steady=case.steady)
                 wrong += bool(faults)
                 if arguments.record:
-                    words = shlex_split(case.command, {**environment, "W": "/work", "PORT": "8000"})
-                    record(arguments.record, case, words, done, pty=pty)
+                    record(arguments.record, case, environment, done, pty=pty)
                 shown = [describe(done, share) for share in (0.1, 0.5, 0.9)]
                 mark = f"  WRONG: {faults[0]} ({len(faults)} times)" if faults else ""
                 where = "terminal" if pty else "pipe"

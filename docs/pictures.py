@@ -28,7 +28,9 @@ BACKGROUND, FOREGROUND = (24, 26, 31), (222, 224, 228)
 WAIT_SECONDS = 300.0
 
 
-def screens(typed: str, expected: tuple[str, ...], folder: Path) -> list[list[str]]:
+def screens(
+    typed: str, expected: tuple[str, ...], folder: Path, columns: int = COLUMNS
+) -> list[list[str]]:
     """The lines of a terminal, with their colours, when a command's output has each text."""
     tmux = ["tmux", "-L", f"pictures-{folder.name}", "-f", "/dev/null"]
 
@@ -38,7 +40,7 @@ def screens(typed: str, expected: tuple[str, ...], folder: Path) -> list[list[st
 
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = f"env PATH={path} PYTHONPATH={folder} PS1='$ ' bash --norc"
-    size = ("-x", str(COLUMNS), "-y", "24")
+    size = ("-x", str(columns), "-y", "24")
     run("new-session", "-d", *size, "-c", str(folder), shell)
     try:
         run("send-keys", "-l", typed)
@@ -106,6 +108,67 @@ def watch(folder: Path) -> list[str]:
     return screens(typed, ("IMG_0005.raw",), folder)[0]
 
 
+NESTED = """
+import time
+from rich.progress import Progress
+with Progress() as bars:
+    outer, inner = bars.add_task("outer", total=5), bars.add_task("inner", total=20)
+    for _ in range(5):
+        bars.reset(inner)
+        for _ in range(20):
+            time.sleep(0.1)
+            bars.advance(inner)
+        bars.advance(outer)
+"""
+PULL = """
+import time
+names = ["a3be5d4ce401", "0f0e6b0d1b2c", "b1c2d3e4f5a6"]
+print("latest: Pulling from library/python")
+for name in names:
+    print(f"{name}: Pulling fs layer", flush=True)
+for done in range(60):
+    for up, name in zip((3, 2, 1), names):
+        row = f"{name}: Downloading [{'=' * (done // 2)}>] {done + 1}MB/61MB"
+        print(f"\\x1b[{up}A\\x1b[2K\\r{row}\\r\\x1b[{up}B", end="", flush=True)
+    time.sleep(0.2)
+"""
+ASKS = """
+print("Setting up the machine")
+name = input("Your name, please, ")
+"""
+
+
+def watch_tools(folder: Path) -> list[str]:
+    """Five tools on a terminal of 80 columns, each in the midst of its work."""
+    (folder / "docker.py").write_text(PULL)
+    (folder / "train.py").write_text(NESTED)
+    (folder / "setup.py").write_text(ASKS)
+    (folder / "build.ninja").write_text(
+        "rule cc\n  command = sleep 0.3 && touch $out\n  description = CC $out\n"
+        + "".join(f"build part{number}.o: cc\n" for number in range(30))
+    )
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
+    subprocess.run([*git, "init", "-q", "repository"], check=True)
+    for number in range(6000):
+        (folder / "repository" / f"{number}").write_bytes(os.urandom(6000))
+    git[2] = str(folder / "repository")
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    python = sys.executable
+    lines: list[str] = []
+    for typed, shown in (
+        ("similubot watch -- git clone file://$PWD/repository copy", "objects: "),
+        ("similubot watch -- ninja -j2", "%"),
+        (f"similubot watch -- {python} train.py", "phase"),
+        (f"similubot watch -- {python} docker.py", "layers done"),
+        (f"similubot watch -- {python} setup.py", "please,"),
+    ):
+        (taken,) = screens(typed, (shown,), folder, 80)
+        at = next(n for n, line in enumerate(taken) if "similubot watch" in line)
+        lines += [*taken[at:], ""]
+    return [line.replace(str(folder), "~").replace(python, "python3") for line in lines[:-1]]
+
+
 def demo(folder: Path) -> list[str]:
     """The main job on servers of this machine, in the midst of its conversion."""
     middle, end = screens("similubot demo", ("Encoding at", "it plays"), folder)
@@ -124,7 +187,7 @@ def plugins(folder: Path) -> list[str]:
 
 def main() -> None:
     """Take all pictures."""
-    for take in (demo, watch, plugins):
+    for take in (demo, watch, watch_tools, plugins):
         with tempfile.TemporaryDirectory() as folder:
             draw(take(Path(folder))).save(IMAGES / f"{take.__name__}.png", optimize=True)
 

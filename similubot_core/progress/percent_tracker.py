@@ -35,11 +35,13 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _REPORT = re.compile(r"\x1b\]9;4;[124];(\d{1,3})(?:\x07|\x1b\\)")
 _PERCENT = r"(?<![\w.,%+-])(\d{1,3}(?:[.,]\d{1,2})?)\s?%(?![\w%])"
 _ANYWHERE = re.compile(_PERCENT)
-_BAR = re.compile(r"%[\[|]|[\[(]\s*\d{1,3}(?:[.,]\d{1,2})?\s?%[\])]")
+_BAR = re.compile(
+    r"%[\[|]|[\[(]\s*\d{1,3}(?:[.,]\d{1,2})?\s?%[\])]|[━╸╺█▉▊▋▌▍▎▏░▒▓]{2}|[#=]{3}|\[[#=>. -]{4}"
+)
 # What a percentage stands for when it is none of progress: "CPU 85% busy", a compression ratio.
 _OTHER_MEANINGS = re.compile(
     r"\b(?:cpu|mem|memory|load|usage|used|busy|idle|free|battery|quality|ratio|compression|saved"
-    r"|volume|confidence|accuracy|humidity|coverage|full|of cpu)\b|==>",
+    r"|volume|confidence|accuracy|humidity|coverage|full|of cpu)\b|\s==?>\s",
     re.IGNORECASE,
 )
 # The word that says that a row is about one part of the work: "Receiving objects", "Unpacking …".
@@ -98,6 +100,12 @@ class _History:
     values: int = 1
     is_bar: bool = True
     total: float = math.inf
+    seen: int = 0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is a bar, moving or not, rather than a line with a number that came once."""
+        return self.is_bar or self.values > 1 or self.seen > 2
 
 
 @dataclass(slots=True)
@@ -118,7 +126,7 @@ class _Evidence:
     @property
     def phase(self) -> int:
         """Which row this is, counted from 1, each new beginning as one more."""
-        rows = sum(row.is_bar or row.values > 1 for row in self.rows.values())
+        rows = sum(row.is_drawn for row in self.rows.values())
         return max(1, rows) + self.began_anew
 
     def counts(self, row: _Row) -> bool:
@@ -143,7 +151,9 @@ class _Evidence:
         history.last = row.percentage
         if row.total:
             history.total = min(history.total, row.total[1])
-        if sum(other.is_bar or other.values > 1 for other in self.rows.values()) > 1:
+        history.seen += 1
+        history.is_bar = history.is_bar or row.is_bar
+        if sum(other.is_drawn for other in self.rows.values()) > 1:
             self.several = True
         if self.several or row.label:
             return False

@@ -113,6 +113,12 @@ def test_of_two_bars_neither_is_the_whole() -> None:
     assert set(percentages(NESTED)) == {0}
 
 
+@pytest.mark.parametrize("bar", ["━━━━╸ ", "====> ", ""])
+def test_a_bar_that_stands_still_beside_another_is_a_bar(bar: str) -> None:
+    rows = "".join(f"outer {bar}0%\ninner {bar}{n}%\n" for n in (5, 10, 20, 40, 80))
+    assert set(percentages(rows)) == {0}
+
+
 def test_a_bar_that_begins_anew_leaves_what_was_shown_and_names_the_phase() -> None:
     twice = "".join(f"{n}%\n" for n in (0, 20, 40, 60, 5, 30, 50, 70))
     assert percentages(twice) == [0, 0, 40, 60, 60, 60, 60, 60]

@@ -1,6 +1,8 @@
 """The readers of tools, on what the real programs printed.
 
-The samples were recorded from rsync 3.5.0, wget 1.21.3 and curl 7.88.1 on a loopback server.
+The samples in text files were recorded from rsync 3.5.0, wget 1.21.3 and curl 7.88.1 on a loopback
+server. Those in JSON files, by `bench/watch_tools.py`, are whole runs with the time of each piece;
+`tests/watch/test_recordings.py` reads them as `watch` does.
 """
 
 import re
@@ -125,6 +127,31 @@ def test_gits_phases_are_told_as_phases() -> None:
         ("apt", "Progress: [ 32%]", 0),
         ("docker", "a3be5d4ce401: Downloading [==>   ]  12.5MB/50MB", 0),
         ("pip", "   ━━━━━━━━━━ 8.1/9.0 MB 11.2 MB/s eta 0:00:01", 0),
+        (
+            "zstd",
+            "(L19) Buffered: 8.81 MiB - Consumed:  512 KiB - Compressed:  220 KiB => 42.95% ",
+            0,
+        ),
+        (
+            "restic",
+            "[0:02] 25.00%  2 files 33.503 MiB, total 3 files 38.147 MiB, 0 errors ETA 0:07",
+            25,
+        ),
+        ("restic", "[0:01] 0 files 6.715 MiB, total 3 files 38.147 MiB, 0 errors", 0),
+        ("restic", '{"message_type":"status","seconds_remaining":2,"percent_done":0.25}', 25),
+        ("restic", '{"message_type":"status","percent_done":0.25,"total_bytes":4}', 0),
+        ("borg", "703.19 kB O 408.74 kB C 408.74 kB D 0 N text/a.txt", 0),
+        ("7z", " 25% + text/a.txt", 25),
+        ("tar", "tar: Write checkpoint 200", 0),
+        ("flac", "sound.wav: 25% complete, ratio=0.858", 25),
+        (
+            "handbrake",
+            "Encoding: task 1 of 1, 25.00 % (95.30 fps, avg 90.10 fps, ETA 00h00m10s)",
+            25,
+        ),
+        ("handbrake", "Encoding: task 1 of 2, 25.00 %", 0),
+        ("handbrake", "Scanning title 1 of 1, preview 5, 50.00 %", 0),
+        ("ytdlp", "[download]  25.0% of   10.00MiB at    1.20MiB/s ETA 00:05", 25),
     ],
 )
 def test_a_row_says_what_the_tool_means(name: str, line: str, percentage: float) -> None:
@@ -141,6 +168,64 @@ def test_dd_tells_bytes_and_speed() -> None:
     _, tracker = read("dd", "524288000 bytes (524 MB, 500 MiB) copied, 2 s, 262 MB/s")
     now = tracker.get_current_progress()
     assert (now.current_size, now.speed, now.percentage) == (524_288_000, 262_144_000, 0)
+
+
+def test_rclone_counts_once_the_total_stays_the_same() -> None:
+    rows = (
+        "Transferred:   \t    4.0 MiB / 10.0 MiB, 40%, 0 B/s, ETA -\n"
+        "Transferred:   \t    5.0 MiB / 40.0 MiB, 12%, 8.304 MiB/s, ETA 3s\n"
+        "Transferred:   \t   10.0 MiB / 40.0 MiB, 25%, 8.304 MiB/s, ETA 3s\n"
+        "Transferred:            1 / 3, 33%\n"
+    )
+    seen, tracker = read("rclone", rows, "rclone", "copy", "-P", "a", "b")
+    assert seen == [0, 0, 25]
+    assert tracker.get_current_progress().total_size == 40 * 1024**2
+
+
+def test_rclones_json_log_is_read() -> None:
+    row = '{"level":"info","msg":"x","stats":{"bytes":25,"totalBytes":100,"speed":2.5}}'
+    assert read("rclone", f"{row}\n{row}", "rclone")[0] == [0, 25]
+
+
+def test_borg_tells_the_bytes_of_an_archive_that_is_made_and_the_share_of_one_extracted() -> None:
+    made = '{"type": "archive_progress", "original_size": 703189, "nfiles": 1, "finished": false}'
+    assert read("borg", made, "borg", "create")[1].get_current_progress().current_size == 703_189
+    assert read("borg", " 25.0% Extracting: text/a.txt", "borg", "extract")[0] == [25]
+    assert read("borg", " 25.0% Checking segments", "borg", "check")[0] == [0]
+
+
+def test_tars_checkpoints_are_records_of_the_blocking_factor() -> None:
+    row = "tar: Write checkpoint 200"
+    for command, size in (((), 200 * 10240), (("-b", "1"), 200 * 512)):
+        tracker = read("tar", row, "tar", *command)[1]
+        assert tracker.get_current_progress().current_size == size
+
+
+def test_flac_of_several_files_knows_no_whole() -> None:
+    command = ("flac", "a.wav", "b.wav")
+    assert read("flac", "a.wav: 25% complete, ratio=0.858", *command)[0] == [0]
+
+
+def test_yt_dlp_of_sound_and_picture_knows_no_whole() -> None:
+    rows = (
+        "[info] x: Downloading 1 format(s): 137+140\n"
+        "[download]  25.0% of   10.00MiB at    1.20MiB/s ETA 00:05\n"
+        "[download]   5.0% of   10.00MiB at    1.20MiB/s ETA 00:05\n"
+    )
+    seen, tracker = read("ytdlp", rows, "yt-dlp", "x")
+    assert set(seen) == {0}
+    assert tracker.get_current_progress().message == "file 2 of 2: 5 %"
+
+
+def test_rsync_of_one_file_counts_it_as_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    row = "     10,000,000  25%   20.03MB/s    0:00:01"
+    command = ("rsync", "-a", "--progress", str(tmp_path / "a"), "there:")
+    assert read("rsync", row, *command)[0] == [25]
+
+
+def test_cmakes_share_says_nothing_where_most_was_built_before() -> None:
+    assert read("cmake", "[ 98%] Building C object a.o", "cmake", "--build", ".")[0] == [0]
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
