@@ -64,7 +64,9 @@ def default_sink(choice: str | None = None) -> Iterator[Sink]:
             if users > 1:
                 _shared[key] = (sink, users - 1)
         if users == 1:
-            sink.close()
+            from similubot_core.plugins.making import close_sink
+
+            close_sink(sink, choice or "")
 
 
 _sharing = threading.Lock()
@@ -74,6 +76,7 @@ _shared: dict[str, tuple[Sink, int]] = {}
 def _open(choice: str | None) -> Sink:
     if choice == "none":
         return PacedSink(lambda info: None, math.inf)
+    from similubot_core.plugins.making import open_sink
     from similubot_core.plugins.manager import load_plugins
     from similubot_core.plugins.specs import SinkSpec
     from similubot_core.settings import Settings
@@ -83,9 +86,8 @@ def _open(choice: str | None) -> Sink:
         bars = [s.name for s in plugins.all(SinkSpec) if s.for_terminal and sys.stderr.isatty()]
         choice = bars[0] if bars else "lines"
     name, _, target = choice.partition("=")
-    return plugins.get(SinkSpec, name).factory(
-        SinkContext(target or None, Settings(search_default_paths=True), "")
-    )
+    settings = Settings(search_default_paths=True)
+    return open_sink(plugins.get(SinkSpec, name), SinkContext(target or None, settings))
 
 
 def write_event(stream: TextIO, event: str, values: dict[str, object]) -> None:

@@ -2,11 +2,14 @@
 
 import argparse
 import platform
+import threading
 
 from similubot_core.errors import SimilubotError, StageError
+from similubot_core.origin import origin
 from similubot_core.plugins.choice import CoreSettings, undecided
 from similubot_core.plugins.specs import (
     Check,
+    CheckFunction,
     CommandContext,
     ConverterSpec,
     DownloaderSpec,
@@ -14,6 +17,9 @@ from similubot_core.plugins.specs import (
 )
 from similubot_core.render import sanitize_line
 from similubot_core.settings import Settings
+
+CHECK_SECONDS = 60.0
+"""How long a plugin's check may take."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +42,9 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     else:
         checks += plugin_checks(context)
     for check in checks:
-        print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201
+        found = "ok  " if check.ok else "LACK"
+        detail = sanitize_line(check.detail, 300)
+        print(f"{found}  {sanitize_line(check.name, 60)}: {detail}")  # noqa: T201
         if check.cure and not check.ok:
             print(f"      {sanitize_line(check.cure, 300)}")  # noqa: T201
     return 0 if all(check.ok for check in checks) else 1
@@ -73,12 +81,40 @@ def plugin_checks(context: CommandContext) -> list[Check]:
         if function in asked or function is None:
             continue
         asked.add(function)
-        try:
-            checks += function(context.settings)
-        except Exception as error:  # noqa: BLE001  (a stranger's check must not hide the others)
-            detail = f"its check raised {type(error).__name__}"
-            checks.append(Check(name, False, detail, "Report it to the plugin's authors."))
+        checks += _asked(name, function, context.settings)
     return checks
+
+
+def _asked(name: str, function: CheckFunction, settings: Settings) -> list[Check]:
+    """What a check says, if it says it in time and in the right words; it must hide no other."""
+    found: list[object] = []
+    failures: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            found.extend(function(settings))
+        except BaseException as error:  # noqa: BLE001  (told below)
+            failures.append(error)
+
+    thread = threading.Thread(target=ask, name="similubot-check", daemon=True)
+    thread.start()
+    thread.join(CHECK_SECONDS)
+    right = [check for check in found if isinstance(check, Check) and _is_right(check)]
+    if thread.is_alive():
+        wrong = f"has not answered after {CHECK_SECONDS:g} s"
+    elif failures:
+        wrong = f"raised {type(failures[0]).__name__}"  # its text may hold a secret
+    elif len(right) < len(found):
+        wrong = "returned something else than a list of Check with texts"
+    else:
+        return right
+    cure = f"Update it, or report it to its authors ({origin(function)})."
+    return [*right, Check(name, False, f"its check {wrong}", cure)]
+
+
+def _is_right(check: Check) -> bool:
+    texts: tuple[object, ...] = (check.name, check.detail, check.cure)
+    return all(isinstance(text, str) for text in texts) and isinstance(check.ok, bool)
 
 
 def check_sandbox(settings: Settings) -> list[Check]:

@@ -1,14 +1,12 @@
 """The `--sink` option: which sinks a command shows its progress in."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from similubot_core.plugins.making import close_sink, open_sink
 from similubot_core.plugins.specs import CommandContext, Sink, SinkContext, SinkSpec
-
-logger = logging.getLogger(__name__)
 
 
 def add_sink_option(parser: argparse.ArgumentParser) -> None:
@@ -31,23 +29,17 @@ def open_sinks(
     They are closed, and so show their final state, when `stack` is left.
 
     Raises:
+        PluginError: What a plugin made is no sink.
         UsageError: There is no such sink, or it does not take the target.
     """
     sinks: list[Sink] = []
     for choice in wanted or (_default(context),):
         name, _, target = choice.partition("=")
         spec = context.plugins.get(SinkSpec, name)
-        sink = spec.factory(SinkContext(target or None, context.settings, title))
-        stack.callback(_close, sink, name)
+        sink = open_sink(spec, SinkContext(target or None, context.settings, title))
+        stack.callback(close_sink, sink, name)
         sinks.append(sink)
     return sinks
-
-
-def _close(sink: Sink, name: str) -> None:
-    try:
-        sink.close()
-    except Exception as error:
-        logger.warning("The sink %s could not be closed", name, exc_info=error)
 
 
 def _default(context: CommandContext) -> str:

@@ -23,6 +23,7 @@ from similubot_core.cli._watched_command import OwnTerminal, check_program, run_
 from similubot_core.cli.sink_options import add_sink_option, open_sinks
 from similubot_core.errors import UsageError
 from similubot_core.plugins.choice import WatchSettings
+from similubot_core.plugins.making import make_tracker
 from similubot_core.plugins.specs import CommandContext, Sink, TerminalSink, TrackerSpec
 from similubot_core.progress.info import ProgressInfo
 from similubot_core.progress.percent_tracker import TRACKER_NAME, PercentTracker
@@ -140,7 +141,8 @@ def choose_tracker(
     if spec.name == TRACKER_NAME:
         only = inner[0] if len(inner) == 1 else command
         return PercentTracker(render.sanitize_line(Path(only[0]).name, 40))
-    return spec.for_command(words) if spec.for_command else spec.factory()
+    for_command = spec.for_command
+    return make_tracker(spec, lambda: for_command(words) if for_command else spec.factory())
 
 
 def _reading(trackers: Sequence[TrackerSpec], program: str) -> list[TrackerSpec]:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import inspect
 import unicodedata
-from importlib import metadata
 from pathlib import Path
 
 from similubot_core import render
 from similubot_core.errors import StageError
+from similubot_core.origin import origin
 
 LONGEST_LINK = 8192
 
 
 def describe_stage(kind: str, stage: object) -> str:
     """For people: "uploader ShelfUploader of similubot-shelf 1.2"."""
-    made_by = type(stage)
-    name = f"{kind} {made_by.__qualname__.rpartition('.')[2]}"
-    package = made_by.__module__.partition(".")[0]
-    for distribution in metadata.packages_distributions().get(package, ()):
-        return f"{name} of {distribution} {metadata.version(distribution)}"
-    return f"{name} of the module {package}"
+    return f"{kind} {type(stage).__qualname__.rpartition('.')[2]} of {origin(stage)}"
 
 
 def checked_file(kind: str, stage: object, file: object, folder: Path) -> Path:
@@ -86,6 +81,15 @@ def missing_module(kind: str, stage: object, error: ImportError) -> StageError:
     return StageError(
         f"The {who} could not start: there is no module {module!r}. Install it, or the plugin "
         "again (pip install --force-reinstall)."
+    )
+
+
+def unexplained(kind: str, stage: object, error: Exception) -> StageError:
+    """The sentence for a stage that raised what no stage should."""
+    return StageError(
+        f"The {describe_stage(kind, stage)} stopped on an error that it does not explain "
+        f"({type(error).__name__}); update it, or report it to its authors (--debug shows where).",
+        detail=repr(error),
     )
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from similubot_core import render
 from similubot_core.cancel import CancelToken
-from similubot_core.errors import StageError
+from similubot_core.errors import SimilubotError, StageError
 from similubot_core.files import move_into_place, write_error
 from similubot_core.jobs._checked import (
     checked_file,
     checked_link,
     checked_size,
     missing_module,
+    unexplained,
 )
 from similubot_core.jobs._early import EarlyConversion
 from similubot_core.jobs._limit import limit_download
@@ -275,6 +276,10 @@ class _Run:
                 yield context
         except ImportError as error:
             raise missing_module(kind, stage, error) from error
+        except SimilubotError:
+            raise
+        except Exception as error:
+            raise unexplained(kind, stage, error) from error
         self._took[key] = time.monotonic() - began
         self._cancel.raise_if_cancelled()
 

@@ -17,6 +17,7 @@ from similubot_core.plugins.choice import (
     choose_downloader,
     choose_format,
 )
+from similubot_core.plugins.making import make_converter, make_downloader, make_uploader
 from similubot_core.plugins.specs import DownloaderSpec, LinkCheckerSpec, Plugins, UploaderSpec
 from similubot_core.settings import Settings
 
@@ -93,7 +94,7 @@ def plan_job(
             )
         name, _, target = to.partition("=")
         spec = plugins.get(UploaderSpec, name)
-        uploader, limit = spec.factory(settings, target or None), spec.max_size
+        uploader, limit = make_uploader(spec, settings, target or None), spec.max_size
         checkers = _link_checkers(plugins, settings)
     else:
         _check_output(output, source, overwrite=overwrite)
@@ -132,7 +133,7 @@ def plan_job(
     return Job(
         source,
         downloader,
-        chosen.converter.factory(settings),
+        make_converter(chosen.converter, settings),
         request,
         uploader,
         output,
@@ -184,7 +185,7 @@ def _downloader(
     """The downloader for a source; None when it is a file."""
     chosen = choose_downloader(plugins, source, name=name, prefer=prefer)
     if chosen is not None:
-        return chosen.factory(settings)
+        return make_downloader(chosen, settings)
     if "://" in source:
         supported = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
         raise UsageError(

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
+from similubot_core.origin import name_of
 from similubot_core.progress.info import ProgressInfo
 
 logger = logging.getLogger(__name__)
@@ -247,7 +248,11 @@ class Feed:
         """Say once for each kind of exception that the receiver raised it."""
         if type(error) not in self._logged:
             self._logged.add(type(error))
-            logger.error("Progress callback %r raised", self.write, exc_info=error)
+            logger.error(
+                "The progress callback %s raised; the work goes on. Report it to its authors.",
+                name_of(self.write),
+                exc_info=error,
+            )
 
     # -- the end --------------------------------------------------------------------------------
 

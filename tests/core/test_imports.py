@@ -15,8 +15,8 @@ CORE = Path(similubot_core.__file__).parent
 ROOT = CORE.parent
 # A room imports from itself and from those before it; `cli` may import from all of them.
 ROOMS = [
-    "lazy", "redact", "exit_status", "errors", "cancel", "progress", "render", "files", "process",
-    "settings", "jobs", "live", "plugins", "sinks", "_track", "cli",
+    "lazy", "redact", "exit_status", "errors", "cancel", "origin", "progress", "render", "files",
+    "process",     "settings", "jobs", "live", "plugins", "sinks", "_track", "cli",
     "__main__",
 ]  # fmt: skip
 PACKAGE = "__init__"  # lazily all of them, and the version

@@ -24,6 +24,7 @@ from similubot_core import (
 )
 from similubot_core.jobs.pipeline import Job
 from similubot_core.plugins.choice import accepts, all_formats
+from similubot_core.plugins.making import make_uploader
 from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import Plugins
 from similubot_core.settings import SettingsTable
@@ -189,11 +190,11 @@ def upload_targets(
         if entry == NAME:
             continue
         name, _, target = entry.partition("=")
-        plugins.get(UploaderSpec, name).factory(settings, target or None)
+        make_uploader(plugins.get(UploaderSpec, name), settings, target or None)
     bare = []
     for spec in plugins.all(UploaderSpec):
         with contextlib.suppress(SimilubotError):  # it needs a target, and people may give none
-            spec.factory(settings, None)
+            make_uploader(spec, settings, None)
             bare.append(spec.name)
     return tuple(dict.fromkeys((*named, *bare, NAME)))
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from similubot_bot.jobs.records import JobRecord
 from similubot_core import ProgressInfo, Settings, Sink, SinkContext, SinkSpec
+from similubot_core.errors import SimilubotError
+from similubot_core.origin import origin
+from similubot_core.plugins.making import close_sink, open_sink
 from similubot_core.plugins.specs import Plugins
 
 logger = logging.getLogger(__name__)
@@ -31,14 +34,13 @@ class JobSinks:
 
     def open(self, record: JobRecord) -> "OpenSinks":
         """Open all of them for a job. Not in the event loop: a sink may wait for something."""
-        opened: list[Sink] = []
+        opened: list[tuple[str, Sink]] = []
         for spec, target in self._specs:
             try:
-                opened.append(
-                    spec.factory(SinkContext(target, self._settings, record.request.name))
-                )
-            except Exception:
-                logger.exception("The sink %s cannot be opened", spec.name)
+                context = SinkContext(target, self._settings, record.request.name)
+                opened.append((spec.name, open_sink(spec, context)))
+            except SimilubotError as error:
+                logger.error("The sink %s cannot be opened: %s", spec.name, error.message)
         return OpenSinks(opened)
 
 
@@ -46,25 +48,24 @@ class OpenSinks:
     """The open sinks of one job. Any thread.
 
     Args:
-        sinks: The sinks.
+        sinks: The sinks, each with its name.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, sinks: Sequence[tuple[str, Sink]]) -> None:
         self._sinks = list(sinks)
 
     def show(self, info: ProgressInfo) -> None:
         """Show a state in all of them; one that raises gets no more."""
-        for sink in list(self._sinks):
+        for name, sink in list(self._sinks):
             try:
                 sink.show(info)
             except Exception:
-                logger.exception("A sink fails; it shows no more of this job")
-                self._sinks.remove(sink)
+                logger.exception(
+                    "The sink %s of %s fails; it shows no more of this job", name, origin(sink)
+                )
+                self._sinks.remove((name, sink))
 
     def close(self) -> None:
-        """Close all of them."""
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except Exception:
-                logger.exception("A sink cannot be closed")
+        """Close all of them, each in bounded time."""
+        for name, sink in self._sinks:
+            close_sink(sink, name)
