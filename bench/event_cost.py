@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from harness import answer_of, peak_memory
 from report import Goal, Report, Table, tell
 
 TOTAL = 10**12
+TRACKERS = 10_000
 SECONDS = 0.12
 """How long each loop of a case runs."""
 SINKS = ("json", "lines", "terminal")
@@ -154,7 +155,50 @@ def _fsspec(hooks: int) -> Callable[[TextIO], contextlib.AbstractContextManager[
     return opened
 
 
+@contextlib.contextmanager
+def _advance(stream: TextIO, kinds: Sequence[str] = ()) -> Iterator[object]:
+    from similubot_core import CountingTracker
+
+    with open_sinks(kinds, stream) as shows:
+        tracker = CountingTracker("bench")
+        for show in shows:
+            tracker.add_callback(show)
+        tracker.update(current_size=0, total_size=TOTAL)
+        yield tracker.advance
+        tracker.complete()
+
+
+def _our_track(items: range, stream: TextIO) -> Iterable[int]:
+    from similubot_core import track
+
+    with contextlib.redirect_stderr(stream):
+        yield from track(items, "bench", sink="lines")
+
+
+def _tqdm_loop(items: range, stream: TextIO) -> Iterable[int]:
+    from tqdm import tqdm
+
+    found: Iterable[int] = tqdm(items, file=stream)
+    return found
+
+
+def _rich_loop(items: range, stream: TextIO) -> Iterable[int]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "bench", console=Console(file=stream, force_terminal=True))
+
+
+LOOPS: dict[str, Callable[[range, TextIO], Iterable[int]]] = {
+    "similubot, track": lambda items, stream: _our_track(items, stream),
+    "tqdm, for": _tqdm_loop,
+    "rich, track": _rich_loop,
+}
+"""Loops over a range, each item of which is told."""
+OUR_LOOP, TQDM_LOOP = "similubot, track", "tqdm, for"
+
 EMPTY, TQDM, GOAL = "nothing", "tqdm", "similubot, 4 sinks"
+ADVANCE = "similubot, advance with 1 sink"
 OURS, ONE = "update(current_size=n)", "update(1)"
 CASES = {
     EMPTY: Case("pass", _nothing),
@@ -163,6 +207,7 @@ CASES = {
     GOAL: Case(OURS, partial(open_tracker, kinds=mixed(4))),
     "similubot, 1 callback": Case(OURS, partial(open_tracker, callbacks=1)),
     "similubot, 4 callbacks": Case(OURS, partial(open_tracker, callbacks=4)),
+    ADVANCE: Case(ONE, partial(_advance, kinds=mixed(1))),
     TQDM: Case(ONE, _tqdm),
     "rich, not shown": Case("update(advance=1)", _rich(shown=False)),
     "rich, shown": Case("update(advance=1)", _rich(shown=True)),
@@ -213,6 +258,43 @@ def measure_case(name: str, stream: TextIO) -> dict[str, float]:
     return costs
 
 
+def measure_loop(name: str, stream: TextIO) -> dict[str, float]:
+    """In this process: what an item of a loop costs, in nanoseconds, the empty loop and what its
+    beginning and end take subtracted.
+    """
+
+    def took(items: Iterable[int]) -> int:
+        began = perf_counter_ns()
+        for _ in items:
+            pass
+        return perf_counter_ns() - began
+
+    loop = LOOPS[name]
+    took(loop(range(1), stream))  # imports what it needs
+    fixed = took(loop(range(1), stream))
+    count, whole = 1000, 0
+    while whole < fixed + SECONDS * 1e9:
+        count *= 2
+        whole = took(loop(range(count), stream))
+    return {"loop": (whole - fixed - took(range(count))) / count}
+
+
+def measure_trackers(count: int) -> dict[str, float]:
+    """In this process: threads and bytes that so many operations alive at once take."""
+    import threading
+
+    from similubot_core import CountingTracker
+
+    before = peak_memory()
+    trackers = [CountingTracker(f"bench {number}") for number in range(count)]
+    for tracker in trackers:
+        tracker.add_callback(lambda info: None)
+        tracker.update(current_size=0, total_size=TOTAL)
+    for tracker in trackers:
+        tracker.advance()
+    return {"threads": threading.active_count(), "bytes": (peak_memory() - before) / count}
+
+
 def measure_memory(name: str, updates: int, stream: TextIO) -> dict[str, float]:
     """In this process: bytes by which its largest resident set grows over so many updates."""
     case = CASES[name]
@@ -228,21 +310,23 @@ def measure_memory(name: str, updates: int, stream: TextIO) -> dict[str, float]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--updates", type=int, default=10_000_000, help="for the memory")
-    parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=(*CASES, *LOOPS), help=argparse.SUPPRESS)
+    parser.add_argument("--trackers", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--memory", choices=FLAT, help=argparse.SUPPRESS)
 
 
 def measure(arguments: argparse.Namespace) -> Report:
     """All cases in turn, round after round, then the memory."""
     rounds = arguments.rounds
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in CASES}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in (*CASES, *LOOPS)}
     for _ in range(rounds):
         for name, runs in found.items():
             runs.append(answer_of(__file__, "--case", name))
     costs = [
-        {name: [run[kind] for run in runs] for name, runs in found.items()}
-        for kind in ("tight", "between blocks")
+        {name: [run[kind] for run in runs] for name, runs in found.items() if kind in runs[0]}
+        for kind in ("tight", "between blocks", "loop")
     ]
+    alive = answer_of(__file__, "--trackers", str(TRACKERS))
     updates = str(arguments.updates)
     grown = {name: answer_of(__file__, "--memory", name, "--updates", updates) for name in FLAT}
     rows = tuple(
@@ -255,7 +339,9 @@ def measure(arguments: argparse.Namespace) -> Report:
         "The cost of an update",
         "Nanoseconds on the thread that does the work, wall time. Ours is "
         "`tracker.update(current_size=n)` with real sinks (by turns JSON, lines, a terminal's "
-        "bars) attached as a job attaches them, and with plain callbacks. tqdm is `update(1)`, "
+        "bars) attached as a job attaches them, with plain callbacks, and as `advance()` with a "
+        "sink of JSON lines. The loops are `for _ in track(range(n))` and the like. tqdm is "
+        "`update(1)`, "
         "rich `update(task, advance=1)`, alive-progress `bar()`, fsspec `relative_update(1)`, "
         "all with a total and their default settings. All draw on the "
         f"null device, taken for a terminal. {rounds} interleaved rounds, a fresh process for each "
@@ -268,6 +354,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         (
             _table("In a tight loop", costs[0]),
             _table("With a copy of 64 KiB before each", costs[1]),
+            _table("An item of a loop", costs[2], TQDM_LOOP),
             memory,
         ),
         goals=(
@@ -277,6 +364,11 @@ def measure(arguments: argparse.Namespace) -> Report:
                 statistics.median(costs[0]["similubot, 1 callback"]),
                 1500,
             ),
+            Goal("`advance` with 1 sink: time, times tqdm's", _times(costs[0], ADVANCE), 1),
+            Goal(
+                "An item of `track`: time, times tqdm's", _times(costs[2], OUR_LOOP, TQDM_LOOP), 1
+            ),
+            Goal(f"Threads of {TRACKERS:,} operations alive at once", alive["threads"], 4),
             Goal(
                 f"Memory's growth over {arguments.updates:,} updates with 4 sinks, MiB",
                 grown[GOAL]["growth"] / 2**20,
@@ -286,19 +378,19 @@ def measure(arguments: argparse.Namespace) -> Report:
     )
 
 
-def _times(costs: dict[str, list[float]], name: str) -> float:
+def _times(costs: dict[str, list[float]], name: str, peer: str = TQDM) -> float:
     """How many times tqdm's cost: the median of the ratios of each round."""
-    pairs = zip(costs[name], costs[TQDM], strict=True)
-    return statistics.median(cost / peer for cost, peer in pairs)
+    pairs = zip(costs[name], costs[peer], strict=True)
+    return statistics.median(cost / other for cost, other in pairs)
 
 
-def _table(title: str, costs: dict[str, list[float]]) -> Table:
+def _table(title: str, costs: dict[str, list[float]], peer: str = TQDM) -> Table:
     rows = tuple(
         (
             name,
             f"{statistics.median(cost):.0f}",
             f"{min(cost):.0f} to {max(cost):.0f}",
-            f"{_times(costs, name):.2f}",
+            f"{_times(costs, name, peer):.2f}",
         )
         for name, cost in costs.items()
     )
@@ -310,11 +402,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
     arguments, _ = parser.parse_known_args()
-    if not (arguments.case or arguments.memory):
+    if not (arguments.case or arguments.memory or arguments.trackers):
         tell(__doc__, measure, add_arguments)
         return
     with Path(os.devnull).open("w", encoding="utf-8") as stream:
-        if arguments.case:
+        if arguments.trackers:
+            answer = measure_trackers(arguments.trackers)
+        elif arguments.case in LOOPS:
+            answer = measure_loop(arguments.case, stream)
+        elif arguments.case:
             answer = measure_case(arguments.case, stream)
         else:
             answer = measure_memory(arguments.memory, arguments.updates, stream)

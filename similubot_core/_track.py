@@ -35,9 +35,11 @@ def track(
     if total is None and isinstance(items, Sized):
         total = len(items)
     with tracked(operation, total=total, unit=unit, sink=sink) as tracker:
+        done = 0
+        tracker._count_by(lambda: done)  # so that an item costs no more than this loop itself
         for item in items:
             yield item
-            tracker.advance()
+            done += 1
 
 
 @contextlib.contextmanager

@@ -43,6 +43,9 @@ HIGHEST_UNFINISHED = 99.99
 STANDSTILL_SECONDS = 1.0
 """How long after the last news speed and ETA are measured again."""
 
+MOST_ADVANCES = 1000
+"""So many calls of `advance` are kept before they are summed, where nobody asks for a state."""
+
 BEGIN_SECONDS = 0.1
 END_SECONDS = 1.0
 """How long a change of status waits for quick callbacks to have taken it, at most. One that hangs
@@ -116,6 +119,8 @@ class ProgressTracker(ABC):
         # it when one is wanted.
         self.__fast_path = False
         self.__pending_size: int | None = None
+        self.__advances: list[int] = []
+        self.__counter: Callable[[], int] | None = None
         self.__applied_size: int | None = None
         self.__pending_percentage = self.__applied_percentage = -1.0
         self.__clock = clock
@@ -226,6 +231,8 @@ class ProgressTracker(ABC):
             self.__apply(percentage, current_size, changes)
             return
         if current_size is not None:
+            if self.__advances:
+                self.__advances.clear()  # they were before what is said now
             self.__pending_size = current_size
         if percentage is not None and self.__pending_percentage < percentage < math.inf:
             self.__pending_percentage = percentage
@@ -235,19 +242,39 @@ class ProgressTracker(ABC):
 
         Threads that share a tracker may all advance it; none is lost.
         """
-        with self.__lock:
-            if self.__fast_path:
-                self.__pending_size = self.__done() + amount
-                return
+        if self.__fast_path:
+            # To append takes no lock, and none is lost; they are summed when a state is wanted.
+            self.__advances.append(amount)
+            if len(self.__advances) >= MOST_ADVANCES:
+                with self.__lock:
+                    self.__sum_advances()
+            return
         self.start()
         with self.__lock:
+            self.__apply_pending()
             changed = self.__store(None, self.__done() + amount, {})
         self.__announce(changed=changed)
+
+    def _count_by(self, counter: Callable[[], int]) -> None:
+        """Ask for the units that are done when a state is wanted, rather than be told of each.
+
+        Args:
+            counter: Any thread may call it, and it returns at once.
+        """
+        self.__counter = counter
+
+    def __sum_advances(self) -> None:
+        """Count what `advance` was told; called under the lock."""
+        count = len(self.__advances)
+        if count:
+            amounts = self.__advances[:count]
+            del self.__advances[:count]
+            self.__pending_size = self.__done() + sum(amounts)
 
     def __done(self) -> int:
         """The units that are done, also those that are only stored; called under the lock."""
         pending = self.__pending_size
-        done = self.__info.current_size if pending is self.__applied_size else pending
+        done = self.__info.current_size if pending == self.__applied_size else pending
         return done or 0
 
     def complete(self, message: str = "") -> None:
@@ -493,8 +520,11 @@ class ProgressTracker(ABC):
 
     def __apply_pending(self) -> None:
         """Make a state of what was stored last; called under the lock."""
+        self.__sum_advances()
+        if self.__counter is not None:
+            self.__pending_size = self.__counter()
         size, percentage = self.__pending_size, self.__pending_percentage
-        new_size = None if size is self.__applied_size else size
+        new_size = None if size == self.__applied_size else size
         new_percentage = None if percentage == self.__applied_percentage else percentage
         if new_size is None and new_percentage is None:
             return
@@ -546,7 +576,7 @@ class ProgressTracker(ABC):
             # What is measured is steadier than what a tool says of the last moment.
             measured = self.__meter.speed
             if total is None and current is not None and percentage > 0:
-                total = int(100.0 * current / percentage)
+                total = _size(100.0 * current / percentage)
             eta = _seconds_left(current, total, speed if measured is None else measured)
         else:
             eta = self.__meter.eta(100.0)

@@ -1,15 +1,17 @@
 """Two lines to adopt: a loop, a block, and the program's default sink."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 import similubot_core
 from similubot_core import CountingTracker, ProgressInfo, UsageError, default_sink, track, tracked
-from similubot_core.progress import ProgressStatus
+from similubot_core.progress import PacedSink, ProgressStatus
 
 
 def states_of(program: str) -> list[dict[str, object]]:
@@ -62,12 +64,10 @@ def test_what_is_iterated_may_fail() -> None:
 
 
 def test_advancing_from_several_threads_loses_nothing() -> None:
-    import threading
-
     tracker = CountingTracker("Copy", unit="files")
 
     def work() -> None:
-        for _ in range(1000):
+        for _ in range(5000):
             tracker.advance()
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -75,7 +75,37 @@ def test_advancing_from_several_threads_loses_nothing() -> None:
         thread.start()
     for thread in threads:
         thread.join(20)
-    assert tracker.get_current_progress().current_size == 4000
+    assert tracker.get_current_progress().current_size == 20_000
+
+
+def test_what_was_advanced_by_the_end_is_in_the_end_and_nothing_after_it() -> None:
+    tracker = CountingTracker("Copy")
+    tracker.update(current_size=0)
+    for _ in range(2500):
+        tracker.advance(2)
+    tracker.complete()
+    tracker.advance()
+    assert tracker.get_current_progress().current_size == 5000
+
+
+def test_a_loop_can_be_looked_at_in_the_midst_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = threading.Event()
+
+    def show(info: ProgressInfo) -> None:
+        if info.current_size == 2500:
+            shown.set()
+
+    sink = PacedSink(show, 0.01)
+
+    @contextlib.contextmanager
+    def open_it(choice: str | None) -> Iterator[PacedSink]:
+        yield sink
+        sink.close()
+
+    monkeypatch.setattr("similubot_core._track.default_sink", open_it)
+    for number in track(range(3000)):
+        if number == 2500:  # 2500 are done, and this one takes its time
+            assert shown.wait(60)
 
 
 def test_advancing_goes_on_from_what_was_updated() -> None:
