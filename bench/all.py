@@ -51,8 +51,8 @@ BENCHES = (
     Bench("growth_sinks.py", "--seconds 1"),
     Bench("growth_plugins.py", "--rounds 12"),
     Bench("web_viewers.py", "--seconds 15"),
-    Bench("workers.py"),
-    Bench("growth_workers.py"),
+    Bench("workers.py", "--jobs 6 --idle 5"),
+    Bench("growth_workers.py", "--workers 200 --jobs 20000 --listed 5000"),
 )
 
 

@@ -349,7 +349,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         ("positions, with the most waiting", f"{busiest[0]}", f"{busiest[1] * 1e6:.0f}"),
     )
     return Report(
-        "A thousand workers, 100,000 jobs a day",
+        f"{load.workers:,} workers, {load.jobs:,} jobs a day",
         f"{load.workers} simulated workers with one slot, {load.jobs} jobs of "
         f"{load.job_seconds / 60:g} minutes on average in a day, {load.deaths} workers that break "
         "off without a word. The queue, the executor's decisions, the sealing of messages and the "
@@ -370,7 +370,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         ),
         (Table("", ("", "how many", "µs of the bot each"), rows),),
         goals=(
-            Goal("the bot with 1,000 workers: processors", bot, 1.0),
+            Goal(f"the bot with {load.workers:,} workers: processors", bot, 1.0),
             Goal("starting a job, ms", decide * 1e3, 10.0),
         ),
     )
