@@ -75,13 +75,14 @@ async def test_the_job_of_a_killed_worker_begins_again_on_another_one_and_says_s
     wait_until(lambda: not any(path.iterdir() for path in third.left_over()))
 
 
+@pytest.mark.parametrize("kill", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_a_restarted_bot_finds_its_running_job_again(
-    shared_lab: Lab, make_sound: MakeSound
+    shared_lab: Lab, make_sound: MakeSound, kill: bool
 ) -> None:
     lab, worker = shared_lab, shared_lab.workers[0]
     office = await lab.open_office()
     await begin_slowly(lab, office, make_sound(3))
-    await office.close(kill=True)
+    await office.close(kill=kill)
     again = await lab.open_office(again=True)
     await again.working("MEGA")
     lab.mega.limit = None
