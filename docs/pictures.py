@@ -157,10 +157,10 @@ def watch_tools(folder: Path) -> list[str]:
     python = sys.executable
     lines: list[str] = []
     for typed, shown in (
-        ("similubot watch -- git clone file://$PWD/repository copy", "objects: "),
-        ("similubot watch -- ninja -j2", "%"),
+        ("similubot watch -- git clone file://$PWD/repository copy", "Compressing objects"),
+        ("similubot watch -- ninja -j2", "step 9"),
         (f"similubot watch -- {python} train.py", "phase"),
-        (f"similubot watch -- {python} docker.py", "layers done"),
+        (f"similubot watch -- {python} docker.py", "of 3 layers"),
         (f"similubot watch -- {python} setup.py", "please,"),
     ):
         (taken,) = screens(typed, (shown,), folder, 80)

@@ -1,6 +1,6 @@
 """What a program draws, understood as a terminal understands it: rows of text and a cursor.
 
-A kept emulator was tried first: pyte 0.8 takes 0.3 to 0.7 MB/s, this one 10 to 100 times that (see
+A kept emulator was tried first: pyte 0.8 takes 0.3 to 0.7 MB/s, this one 4 to 50 times that (see
 `bench/watch_cost.py`), and it knows what `watch` has to know besides: which rows were redrawn,
 which have left the screen, and when a row is complete and can be read.
 """

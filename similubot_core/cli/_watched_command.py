@@ -99,6 +99,9 @@ class Output(Protocol):
     def opened(self, own: OwnTerminal) -> None:
         """The command, which is started next, has this terminal of its own."""
 
+    def skip(self, stream: int, fileno: int) -> None:
+        """Take what need not be read from the other end of a stream, before the rest is read."""
+
     def take(self, stream: int, data: memoryview) -> bool:
         """Take what came on stream 1 or 2, 1 being that of its own terminal where both are.
 
@@ -390,6 +393,7 @@ def _read(
                     if keys.pass_on():
                         typed.add(signal.SIGINT)
                     continue
+                output.skip(key.data, key.fd)
                 data = _read_some(key.fd, block)
                 if not data or not output.take(key.data, data):
                     selector.unregister(key.fd)

@@ -232,6 +232,24 @@ def test_a_flood_is_passed_on_whole_and_its_end_is_read() -> None:
     assert events(ran.stderr)[-2]["percentage"] == 30
 
 
+@pytest.mark.parametrize("mode", ["pipe", "wb", "ab"])
+def test_a_flood_arrives_byte_for_byte(mode: str, tmp_path: Path) -> None:
+    block = bytes(range(256)) * 256
+    code = (
+        "import os, sys\n"
+        "block = bytes(range(256)) * 256\n"
+        "for n in range(600): sys.stdout.buffer.write(b'%d ' % n + block)\n"
+    )
+    expected = b"".join(b"%d " % n + block for n in range(600))
+    if mode == "pipe":
+        assert watch(python(code), "--sink", "json=stderr").stdout == expected
+        return
+    with (tmp_path / "out").open(mode) as out:
+        command = [*WATCH, "--sink", "json=stderr", "--", *python(code)]
+        subprocess.run(command, stdout=out, stderr=subprocess.DEVNULL, timeout=LIMIT, check=True)
+    assert (tmp_path / "out").read_bytes() == expected
+
+
 def test_a_program_that_is_missing_is_one_sentence() -> None:
     ran = watch(["no-such-program"])
     assert ran.returncode == 2
