@@ -10,12 +10,12 @@ from urllib.parse import quote
 import aiohttp
 
 from similubot_core.live import Action, ClosingTarget, SharedLimit, Verdict
+from similubot_core.live.answer import json_answer, wait_of
 from similubot_core.live.text import TextFrame
 
 log = logging.getLogger("similubot.matrix")
 
 REQUEST_WITHIN = 60.0
-LONGEST_WAIT = 3600.0
 
 Json = Mapping[str, object]
 
@@ -137,16 +137,14 @@ class RoomTarget(ClosingTarget[TextFrame]):
                 headers=self._headers,
                 allow_redirects=False,
             ) as response:
-                answer, status = await response.json(), response.status
+                answer = await json_answer(response.content.iter_any())
+                status = response.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise MatrixError(0, type(error).__name__) from None  # theirs names the address
-        if not isinstance(answer, dict):
-            raise MatrixError(0, "an answer that is not Matrix's")
         if status == 200:
             return answer
-        wait = answer.get("retry_after_ms")
-        seconds = min(wait / 1000, LONGEST_WAIT) if isinstance(wait, int | float) else None
-        raise MatrixError(status, str(answer.get("errcode", "without a code"))[:60], seconds)
+        wait = wait_of(answer.get("retry_after_ms"), 1000)
+        raise MatrixError(status, str(answer.get("errcode", "without a code"))[:60], wait)
 
     def judge(self, error: Exception) -> Verdict:
         """What an error means."""

@@ -10,12 +10,12 @@ import aiohttp
 
 from similubot_core import Check, Settings, Sink, SinkContext, UsageError
 from similubot_core.live import LiveSink
+from similubot_core.live.answer import json_answer, wait_of
 from similubot_core.live.text import job_frame
 from similubot_telegram.settings import TelegramSettings
 from similubot_telegram.target import ChatTarget, TelegramError
 
 REQUEST_WITHIN = 60.0
-LONGEST_WAIT = 3600.0
 
 _TARGET = re.compile(r"(?P<chat>-?\d{1,20}|@[A-Za-z]\w{3,31})(?:/(?P<thread>\d{1,15}))?")
 _TOKEN = re.compile(r"\d{3,20}:[\w-]{20,100}")
@@ -62,11 +62,10 @@ class HttpBot:
         try:
             request = self._session.post(self._base + method, json=body, allow_redirects=False)
             async with request as response:
-                status, answer = response.status, await response.json()
+                status = response.status
+                answer = await json_answer(response.content.iter_any())
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise TelegramError(0, type(error).__name__) from None  # theirs names the address
-        if not isinstance(answer, dict):
-            raise TelegramError(0, "an answer that is not Telegram's")
         if answer.get("ok") is True:
             result = answer.get("result")
             return result if isinstance(result, dict) else {}
@@ -80,11 +79,10 @@ class HttpBot:
 
 def _error(status: int, answer: Mapping[str, object]) -> TelegramError:
     code, parameters = answer.get("error_code"), answer.get("parameters")
-    wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     return TelegramError(
         code if isinstance(code, int) else status,
         str(answer.get("description", "nothing"))[:200],
-        min(max(0.0, float(wait)), LONGEST_WAIT) if isinstance(wait, int | float) else None,
+        wait_of(parameters.get("retry_after")) if isinstance(parameters, dict) else None,
     )
 
 
