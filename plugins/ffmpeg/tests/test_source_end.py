@@ -21,6 +21,7 @@ KINDS = {
     "au": ("au", ()),
     "voc": ("voc", ()),
     "wma": ("asf", ("-c:a", "wmav2")),
+    "rm": ("rm", ("-c:a", "ac3")),
     "avi": ("avi", ("-c:a", "mp2")),
     "m4a": ("mov,mp4,m4a,3gp,3g2,mj2", ("-c:a", "aac")),
     "wv": ("wv", ()),

@@ -20,7 +20,7 @@ from similubot_ffmpeg.runs import FFmpeg, Run, too_long
 from similubot_ffmpeg.source_end import source_end
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
 from similubot_ffmpeg.tracks import candidates
-from similubot_ffmpeg.verdict import Evidence, decide, tolerance
+from similubot_ffmpeg.verdict import EXACT, Evidence, decide, tolerance
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ does. Elsewhere each frame may say it anew (ADTS), or what comes between the fra
 
 _BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gsm", "amr")
 """FFmpeg's names of what holds nothing but frames, one after the other, and tags at its ends."""
+_NO_PAUSES = ("flac", "ogg")
+"""Containers whose time stamps count samples, so that a jump in them is missing audio."""
 _MOST_REST = 64 * 1024
 """Bytes after the last frame of those that may be tags, or noise at the end of a recording."""
 
@@ -530,7 +532,9 @@ class Conversion:
             # Of a fragmented file, whose index is empty, FFmpeg adds up what fragments are there.
             index = self._index_of(track)
             claimed = index.plays if index is not None and index.packets else None
-            listed = index.packets if index is not None else None
+            listed = index.packets if index is not None and index.plays_nothing else None
+        if info.format == "flv" and claimed is not None and converted > claimed - EXACT:
+            end = None  # "filesize" and "duration" are two claims, of which one is met
         rest = info.size - counts.packet_bytes
         tags = info.format in _BARE_FRAMES and rest <= _MOST_REST
         stopped = (counts.cut_short or counts.stopped) and not tags
@@ -543,7 +547,17 @@ class Conversion:
             packets=counts.packets,
             errors=counts.errors,
             listed=listed,
+            reaches=self._reaches(info, track, converted),
         )
+
+    def _reaches(self, info: MediaInfo, track: AudioTrack, converted: float) -> float | None:
+        """Up to which second packets come, where that tells of missing ones and may be more than
+        was converted; else None.
+        """
+        says = info.duration
+        if info.format not in _NO_PAUSES or says is None or says < converted + tolerance(converted):
+            return None
+        return measure(self.ffmpeg, self.file, f"a:{track.number}", self.cancel)
 
     def _judge(self, seen: Evidence, run: Run, request: ConversionRequest) -> None:
         """Raise unless the result is whole, or is to be kept all the same."""
@@ -592,6 +606,7 @@ def _of_clip(seen: Evidence, clip: tuple[float, float | None] | None) -> Evidenc
         return seen
     begin, end = clip
     claimed = None if seen.claimed is None else max(0.0, seen.claimed - begin)
+    seen = replace(seen, reaches=None)
     if end is None:
         return replace(seen, claimed=claimed, share=None)
     wanted = end - begin

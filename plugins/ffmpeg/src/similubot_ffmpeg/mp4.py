@@ -25,7 +25,9 @@ class Mp4Track:
         rate: Units of time a second, which is the sample rate as FFmpeg writes it.
         packets: How many packets the index lists; 0 in a fragmented file.
         seconds: How long those last.
-        plays: Seconds that are played, by the edit list; `seconds` where there is none.
+        plays: Seconds that are played, by the edit list, and `seconds` at most; `seconds` where
+            there is none, or where it plays nothing at all.
+        plays_nothing: Whether the edit list says that nothing is played, which FFmpeg obeys.
     """
 
     codecs: tuple[str, ...]
@@ -33,6 +35,7 @@ class Mp4Track:
     packets: int
     seconds: float
     plays: float
+    plays_nothing: bool = False
 
 
 def read_tracks(file: Path) -> tuple[Mp4Track, ...]:
@@ -145,7 +148,8 @@ def _track(track: bytes, movie_rate: int) -> Mp4Track:
         rate=rate,
         packets=struct.unpack_from(">I", sizes, 8)[0] if len(sizes) >= 12 else 0,
         seconds=length / rate,
-        plays=length / rate if played is None else played / movie_rate,
+        plays=min(length / rate, played / movie_rate) if played else length / rate,
+        plays_nothing=played == 0,
     )
 
 
@@ -166,13 +170,11 @@ def _duration(header: bytes) -> tuple[int, int]:
 
 
 def _edited(edits: bytes) -> int | None:
-    """What is played of the media in the movie's units; None without an edit that names some."""
+    """What is played of the media in the movie's units; None without an edit."""
     if len(edits) < 8:
         return None
     long = edits[:1] == b"\1"
     form, step = (">Qq", 20) if long else (">Ii", 12)
-    total = 0
-    for at in range(8, len(edits) - step + 1, step):
-        length, media_time = struct.unpack_from(form, edits, at)
-        total += length if media_time >= 0 else 0  # -1: nothing is played meanwhile
-    return total or None
+    entries = [struct.unpack_from(form, edits, at) for at in range(8, len(edits) - step + 1, step)]
+    # -1: nothing is played meanwhile
+    return sum(length for length, begin in entries if begin >= 0) if entries else None

@@ -20,6 +20,7 @@ _LARGEST_CHUNK = 1 << 40
 _OGG_PAGE = 27 + 255 + 255 * 255
 """Bytes of the longest page of RFC 3533: a header, the segment table, the segments."""
 _OGG_TAIL = _OGG_PAGE + 4096
+_LAST_VOC_KIND = 9
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _MOST_BOXES = 100_000
@@ -30,6 +31,8 @@ _MP4_BOXES = (
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _FLV_SIZE = b"\0\x08filesize\0"
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
+_ASF_DATA_HEAD = 50
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8000)}
 
 
@@ -119,11 +122,21 @@ def _wav(stream: BinaryIO, size: int) -> SourceEnd | None:
 
 
 def _avi(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the lists of frames, of which large files have several; an index may follow each."""
     for name, begin, length in _chunks(stream, 0, "<4sI", 2):
         if name != b"RIFF" or length == 0 or length >= _UNKNOWN_FROM:
             return None
-        if begin + length > size:
-            return _held(begin, length, size)
+        has_frames = False
+        for inner, at, inside in _chunks(stream, begin + 4, "<4sI", 2):
+            stream.seek(at)
+            if inner == b"LIST" and stream.read(4) == b"movi":
+                has_frames = True
+                if at + inside > size:
+                    return _held(at, inside, size)
+            if at + inside >= begin + length:
+                break
+        if not has_frames:
+            return SourceEnd(False) if begin + length > size else None
     return SourceEnd(True)
 
 
@@ -162,6 +175,8 @@ def _voc(stream: BinaryIO, size: int) -> SourceEnd | None:
         if len(block) < 4 or block[0] == 0:
             return SourceEnd(block[:1] == b"\0")  # the block that ends the file
         length = int.from_bytes(block[1:], "little")
+        if block[0] > _LAST_VOC_KIND:
+            return None  # sox counts the first block 9 bytes too short
         if begin + 4 + length > size:
             return SourceEnd(False)  # nothing says how many blocks there were to be
         begin += 4 + length
@@ -177,6 +192,12 @@ def _asf(stream: BinaryIO, size: int) -> SourceEnd | None:
     head = stream.read(30)
     if head[:16] != _ASF_HEADER:
         return None
+    (begin,) = struct.unpack_from("<Q", head, 16)
+    stream.seek(min(begin, size))
+    data = stream.read(24)
+    if data[:16] == _ASF_DATA:
+        (length,) = struct.unpack_from("<Q", data, 16)
+        return None if length <= _ASF_DATA_HEAD else _held(begin, length, size)
     for name, begin, _ in _chunks(stream, 30, "<16sq", 1, whole=True):
         if name == _ASF_PROPERTIES:
             stream.seek(begin + 16)
@@ -189,7 +210,8 @@ def _asf(stream: BinaryIO, size: int) -> SourceEnd | None:
 def _rm(stream: BinaryIO, size: int) -> SourceEnd | None:
     for name, begin, length in _chunks(stream, 0, ">4sI", 1, whole=True):
         if name == b"DATA":
-            return None if length <= 10 else _held(begin, length, size)  # 10: what no packet is in
+            # 10: its own version, count and link, which FFmpeg counts twice.
+            return None if length <= 20 else _held(begin, length - 10, size)
     return None
 
 

@@ -33,7 +33,10 @@ class Evidence:
         last_packet_is_cut: Whether the last packet that FFmpeg read was not whole.
         packets: How many packets FFmpeg read.
         errors: How many of them the decoder refused.
-        listed: How many packets the source's own index lists; None where it has none.
+        listed: How many packets the source's own index lists, where its edit list has them left
+            out; else None.
+        reaches: Up to which second packets come that follow each other without a pause; None where
+            that tells nothing.
     """
 
     converted: float
@@ -44,6 +47,7 @@ class Evidence:
     packets: int = 0
     errors: int = 0
     listed: int | None = None
+    reaches: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ def decide(seen: Evidence) -> Verdict:
     missing = max(0.0, expected - seen.converted) if expected is not None else None
     if seen.end_is_missing and (missing is None or missing > EXACT):
         return Verdict(False, _cut_off(seen.converted, expected))
-    unread = seen.listed is not None and seen.packets < seen.listed * (1 - EXACT)
+    if seen.reaches is not None and seen.reaches - seen.converted > tolerance(seen.reaches):
+        return Verdict(False, _only(seen.converted, seen.reaches))
+    unread = seen.listed is not None and seen.packets < seen.listed
     proven = seen.errors > 0 or seen.last_packet_is_cut or unread
     if missing is not None and missing > tolerance(expected) and proven:
         return Verdict(False, _only(seen.converted, expected))
