@@ -90,16 +90,15 @@ def test_what_follows_the_last_frame_is_no_damage(
     assert decoded(converted(converter, file)) == pytest.approx(3.0, abs=0.1)
 
 
-@pytest.mark.parametrize("suffix", ["nut", "mkv"])
-def test_aac_whose_rate_changes_on_the_way_is_not_copied_out_of(
-    suffix: str, newest: AudioConverter, maker: Path, tmp_path: Path
+def test_aac_whose_rate_changes_on_the_way_is_not_copied_out_of_nut(
+    newest: AudioConverter, maker: Path, tmp_path: Path
 ) -> None:
     frames = b"".join(
         make_sound(tmp_path / f"{rate}.aac", 2.0, maker, "-ar", rate, "-c:a", "aac").read_bytes()
         for rate in ("44100", "32000")
     )
     (tmp_path / "both.aac").write_bytes(frames)
-    file = tmp_path / f"a.{suffix}"
+    file = tmp_path / "a.nut"
     command: list[str | Path] = [
         maker,
         "-v",
