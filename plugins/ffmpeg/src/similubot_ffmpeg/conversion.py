@@ -35,8 +35,9 @@ does. Elsewhere each frame may say it anew (ADTS), or what comes between the fra
 
 _BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gsm", "amr")
 """FFmpeg's names of what holds nothing but frames, one after the other, and tags at its ends."""
-_NO_PAUSES = ("flac", "ogg")
-"""Containers whose time stamps count samples, so that a jump in them is missing audio."""
+_NO_PAUSES = (("flac", "flac"), ("ogg", "flac"), ("ogg", "vorbis"))
+"""Containers and codecs whose time stamps count samples, so that a jump in them is missing audio.
+Recorders of calls leave silence out of Opus and Speex, so there it may be a pause."""
 _MOST_REST = 64 * 1024
 """Bytes after the last frame of those that may be tags, or noise at the end of a recording."""
 
@@ -244,7 +245,8 @@ class Conversion:
         if unknown or (length is not None and length > longest):
             self.tracker.update(message="Measuring the audio")
             stream = f"a:{track.number}"
-            length = measure(self.ffmpeg, self.file, stream, self.cancel) or length
+            claimed = length if length is not None and length <= longest else None
+            length = measure(self.ffmpeg, self.file, stream, self.cancel) or claimed
         if length is not None and length > longest:
             raise too_long(self.ffmpeg.settings)
         return length
@@ -555,7 +557,8 @@ class Conversion:
         was converted; else None.
         """
         says = info.duration
-        if info.format not in _NO_PAUSES or says is None or says < converted + tolerance(converted):
+        counts_samples = (info.format, track.codec) in _NO_PAUSES
+        if not counts_samples or says is None or says < converted + tolerance(converted):
             return None
         return measure(self.ffmpeg, self.file, f"a:{track.number}", self.cancel)
 
