@@ -32,11 +32,13 @@ from similubot_bot.jobs.local_executor import LocalExecutor
 from similubot_bot.jobs.requests import allowed_plugins
 from similubot_core import ProgressInfo, ProgressStatus, Settings
 from similubot_core.plugins.manager import load_plugins
+from similubot_core.process import set_child_niceness
 from similubot_ffmpeg import FFmpegSettings
 from similubot_ffmpeg.program import find_program
 from similubot_loopback.catbox_server.process import CatboxProcess
 from similubot_loopback.media import make_sound
 from similubot_workers import RedisExecutor
+from similubot_workers.command import CHILDREN_GIVE_WAY
 
 COUNTS = (1, 2, 4)
 SOUND_SECONDS = 30
@@ -49,10 +51,12 @@ class Heard:
     """A listener of one attempt.
 
     Attributes:
+        changed: Set when it has ended.
         late: For each state of an operation that moves, seconds from when it was so.
         outcome: How the attempt ended.
     """
 
+    changed: threading.Event
     late: list[float] = field(default_factory=list)
     outcome: JobOutcome | None = None
     over: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +70,7 @@ class Heard:
         """Take the end."""
         self.outcome = outcome
         self.over.set()
+        self.changed.set()
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Cost:
 
     Attributes:
         seconds: From the first one's start to the last one's end.
-        cpu: Seconds of processor of the bot, the workers, Redis and FFmpeg.
+        cpu: Seconds of processor of the bot, the workers and Redis.
         bot_cpu: What of it the bot's own process took.
         late: Seconds that each state was late.
     """
@@ -158,15 +163,17 @@ def run_jobs(
     heard = {}
     waiting = list(numbers)
     running: list[Heard] = []
+    changed = threading.Event()
     while waiting or running:
         running = [one for one in running if not one.over.is_set()]
         while waiting and len(running) < min(slots, executor.slots):
             job = waiting.pop()
-            one = heard[job] = Heard()
+            one = heard[job] = Heard(changed)
             running.append(one)
             task = JobTask(job, 1, link, "link", "sound.flac", 128, "catbox", 10**9)
             executor.run(task, one)
-        time.sleep(0.002)
+        changed.wait(0.05)  # a slot may also become free by what a worker says
+        changed.clear()
     seconds = time.monotonic() - began
     for one in heard.values():
         assert one.outcome is not None
@@ -209,6 +216,7 @@ def measure_all(folder: Path, jobs: int, idle_seconds: float) -> Found:
             "SIMILUBOT_BOT_MIN_FREE_DISK": "0",
         }
         settings = Settings(environ=environment)
+        set_child_niceness(CHILDREN_GIVE_WAY)  # as the bot and its workers have it
         plugins = allowed_plugins(load_plugins(), settings.table(BotSettings))
         (link,) = mega.links
         local, remote = {}, {}
@@ -284,8 +292,8 @@ def measure(arguments: argparse.Namespace) -> Report:
         title,
         f"{jobs} jobs each of {SOUND_SECONDS} s of sound (FLAC), from link to link, in threads of "
         "the bot and on workers of one slot; all on one machine, so that more workers cannot be "
-        "faster than its processors. CPU is of the bot, the workers, Redis and FFmpeg. A state is "
-        "late by the time from when it was so until the bot has it.",
+        "faster than its processors. CPU is of the bot, the workers and Redis, without FFmpeg's. A "
+        "state is late by the time from when it was so until the bot has it.",
         (
             f"A job on a worker takes {slower * 1e3:+.0f} ms and {dearer * 1e3:+.0f} ms of CPU "
             "more than in a thread of the bot.",

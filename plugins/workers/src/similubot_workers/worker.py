@@ -50,7 +50,7 @@ BEAT_SECONDS = 2.0
 FETCH_SECONDS = 2.0
 """How long a task may lie in Redis whose wake-up call got lost."""
 
-PACE_SECONDS = 0.25
+PACE_SECONDS = 0.1
 """Seconds between two states of an operation on their way to the bot."""
 
 MOST_STATES = 100
