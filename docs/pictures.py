@@ -164,7 +164,7 @@ def watch_tools(folder: Path) -> list[str]:
         (f"similubot watch -- {python} setup.py", "please,"),
     ):
         (taken,) = screens(typed, (shown,), folder, 80)
-        at = next(n for n, line in enumerate(taken) if "similubot watch" in line)
+        at = max(n for n, line in enumerate(taken) if "similubot watch" in line)
         lines += [*taken[at:], ""]
     return [line.replace(str(folder), "~").replace(python, "python3") for line in lines[:-1]]
 

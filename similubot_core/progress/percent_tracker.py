@@ -53,8 +53,10 @@ _NUMBER = r"\d{1,15}(?:[.,]\d{1,3})?"
 _SIZE = rf"({_NUMBER})\s?([kKMGT]?i?B)?"
 # `[12/345]`, `12/345`, `12 of 345`, `3.2 MiB / 10 MiB`; no date, no path, no fraction of a version.
 _FRACTION = re.compile(
-    rf"(?<![\w./:,-]){_SIZE}\s?(?:/|of)\s?{_SIZE}(?![\w./:-]|,\d)", re.IGNORECASE
+    rf"(?<![\w./:,-]){_SIZE}\s?(?:/|of)\s?{_SIZE}(?![\w/-]|[.:,]\w)", re.IGNORECASE
 )
+# Of so few steps nobody knows whether the last one has begun or is done.
+_FEW_STEPS = re.compile(r"(?<![\w./:,%-])(\d)\s?(?:/|of)\s?([2-9])(?![\w./%-])(?!.{0,200}%)")
 _NINJA = re.compile(r"\s{0,8}\[\s*(\d{1,9})/(\d{1,9})\] ")
 
 # The total is of what was found so far.
@@ -238,6 +240,9 @@ class PercentTracker(ProgressTracker):
         rate = _RATE.search(line, at)
         speed = _bytes(rate[1], rate[2]) if rate else None
         is_bar = bool(_BAR.search(line)) or _fraction_in(line) is not None
+        if steps := _FEW_STEPS.search(line):
+            label = f"{steps[1]} of {steps[2]}"
+            return _Row(percentage, key, speed, label, is_bar=is_bar)
         looks = self._looks or bool(_STILL_LOOKING.search(line))
         label = "of what was found so far" if looks else self._label(line, at)
         return _Row(percentage, key, speed, label, _total(line, percentage), is_bar=is_bar)

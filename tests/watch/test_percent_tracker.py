@@ -137,11 +137,18 @@ def test_a_phase_that_is_over_at_once_does_not_count() -> None:
         "file {0} of 20",
         "{0}.0 MiB / 20.0 MiB",
         "copied {0} MB of 20 MB",
+        "step {0} of 20: compiling file{0}.c",
     ],
 )
 def test_counts_of_a_total_count(row: str) -> None:
     shown = percentages("\n".join(row.format(n) for n in (1, 5, 10, 19)))
     assert shown[-1] == 95
+
+
+def test_of_a_few_steps_nobody_knows_whether_the_last_has_begun_or_is_done() -> None:
+    rows = "\n".join(f"shred: x: pass {n}/4 (random)..." for n in (1, 2, 3, 4))
+    assert set(percentages(rows)) == {0}
+    assert message(rows) == "4 of 4: 100 %"
 
 
 @pytest.mark.parametrize("row", ["{0}/11/2026", "/usr/{0}/20", "v1.{0}/20", "{0}/20/x"])

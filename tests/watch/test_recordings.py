@@ -29,6 +29,8 @@ KNOWN = {
     "xz-v.terminal", "pv.terminal", "pv-n.pipe", "flac.pipe", "handbrakecli.pipe", "ninja.terminal",
     "ninja.pipe",
     "rsync-info-progress2.pipe",
+    "tqdm.pipe", "tqdm.terminal", "osc-9-4.terminal", "a-count-of-steps.pipe",
+    "cmake-build.terminal",
 }  # fmt: skip
 """Recordings of which a percentage must be shown."""
 

@@ -134,11 +134,15 @@ def test_gits_phases_are_told_as_phases() -> None:
         ),
         (
             "restic",
-            "[0:02] 25.00%  2 files 33.503 MiB, total 3 files 38.147 MiB, 0 errors ETA 0:07",
+            "[0:02] 25.00%  2 files 9.503 GiB, total 3 files 38.147 GiB, 0 errors ETA 0:07",
             25,
         ),
         ("restic", "[0:01] 0 files 6.715 MiB, total 3 files 38.147 MiB, 0 errors", 0),
-        ("restic", '{"message_type":"status","seconds_remaining":2,"percent_done":0.25}', 25),
+        (
+            "restic",
+            '{"message_type":"status","seconds_remaining":2,"percent_done":0.25,"total_bytes":9000000000}',
+            25,
+        ),
         ("restic", '{"message_type":"status","percent_done":0.25,"total_bytes":4}', 0),
         ("borg", "703.19 kB O 408.74 kB C 408.74 kB D 0 N text/a.txt", 0),
         ("7z", " 25% + text/a.txt", 25),

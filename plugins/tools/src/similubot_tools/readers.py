@@ -453,10 +453,21 @@ def pv(command: Sequence[str]) -> Reader:
 _PIP = re.compile(rf".*?({_NUMBER})/({_NUMBER}) ([kMGT]?B)\s+({_NUMBER}) ([kMGT]?B)/s.*")
 
 
+_UV = re.compile(
+    rf"(?:.{{0,200}}\s)?(\S{{1,60}})\s{{1,40}}-{{2,80}} ({_NUMBER}) ?([KMG]?i?B)"
+    rf"/({_NUMBER}) ?([KMG]?i?B)\s*"
+)
+
+
 def pip(command: Sequence[str]) -> Reader:
-    """Pip's files one by one; how many will come nobody knows."""
+    """Pip's and uv's files one by one; how many will come nobody knows."""
 
     def read(line: str) -> Reading | None:
+        match = _UV.fullmatch(line)
+        if match is not None:
+            total = size(match[4], match[5])
+            share = size(match[2], match[3]) / total if total else 0.0
+            return Reading(phase=match[1], phase_percentage=100.0 * min(share, 1.0))
         match = _PIP.fullmatch(line)
         if match is None or not float(match[2].replace(",", ".")):
             return None
@@ -517,16 +528,24 @@ _RESTIC = re.compile(
 )
 
 
+_RESTIC_READS_AHEAD = 80 * 1024**2
+"""Five connections, each with a pack of 16 MiB."""
+
+
 def restic(command: Sequence[str]) -> Reader:
     """Restic's status line, or its JSON (``--json``).
 
-    A backup goes on looking for files meanwhile; it tells the time left once it has them all.
+    A backup goes on looking for files meanwhile; it tells the time left once it has them all. It
+    reads ahead of what it uploads, so that its share of a small backup says little.
     """
-    knows_all = "restore" in command
+    restores = "restore" in command
+    knows_all = restores
 
     def whole(percentage: float | None, done: int | None, total: int | None) -> Reading:
         if not knows_all or percentage is None or not 0 <= percentage <= 100:
             return Reading(done=done, message="still looking for files")
+        if not restores and (total or 0) < _RESTIC_READS_AHEAD * 10:
+            return Reading(done=done, message="reading ahead of the upload")
         return Reading(percentage=percentage, done=done, total=total)
 
     def read(line: str) -> Reading | None:
