@@ -67,7 +67,7 @@ def is_right(sample: Sample, ok: bool, source: float, result: float) -> bool:
     """Whether a verdict is: whole if and only if nothing that can be known of is missing."""
     missing = sample.seconds - source > LOST
     if not ok:
-        return bool(sample.seconds - source > 0.005)
+        return bool(sample.seconds - source > 0.0001)
     return bool(abs(result - source) < 0.2 and not (missing and sample.kind.says_its_end))
 
 
