@@ -8,6 +8,7 @@ import pytest
 
 from similubot_loopback.discord_server import LoopbackDiscord
 
+ROOT = Path(__file__).parents[3]
 BOT = Path(__file__).with_name("other_library_bot.py")
 LIBRARIES = {
     "nextcord": ("nextcord==2.6.0", "setuptools<80"),  # it imports pkg_resources
@@ -24,13 +25,20 @@ def test_a_bot_of_another_library_is_served(library: str, tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     subprocess.run([*install, *LIBRARIES[library]], check=True)
+    guide = (ROOT / "docs/in-your-own-program.md").read_text(encoding="utf-8")
+    example = guide.partition("```python\n# progress_message.py\n")[2].partition("```")[0]
+    (tmp_path / "progress_message.py").write_text(example, encoding="utf-8")
     with LoopbackDiscord() as discord:
-        argv = [str(python), str(BOT), library, discord.api_url, discord.gateway_url, discord.token]
+        there = (discord.api_url, discord.gateway_url, discord.token)
+        argv = [str(python), str(BOT), library, *there, str(tmp_path), str(ROOT)]
         bot = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
         try:
             discord.wait(lambda: discord.commands() or None, PATIENCE)
             discord.type_message("!hello")
             discord.wait(lambda: last_content(discord) == "hello, edited", PATIENCE)
+            discord.type_message("!copy")
+            done = "✅ Copy  100.0%  3 / 3 files"
+            discord.wait(lambda: last_content(discord) == done, PATIENCE)
             discord.slash("ping")
             discord.wait(lambda: last_content(discord) == "pong", PATIENCE)
             assert discord.unknown_routes == []

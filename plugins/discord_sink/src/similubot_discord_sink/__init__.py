@@ -60,6 +60,10 @@ def _open_sink(context: SinkContext) -> Sink:
 
 
 def _check(settings: Settings) -> Sequence[Check]:
+    from similubot_discord_sink.libraries import check_libraries
+
+    if broken := check_libraries():
+        return broken  # nothing of discord.py can be imported then
     from similubot_discord_sink.webhook_sink import check_webhook
 
     return check_webhook(settings)
