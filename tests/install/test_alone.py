@@ -20,6 +20,7 @@ LISTED = {
     "testkit": set(),
     "tools": {"tools"},
     "loopback": {"loopback"},
+    "web": {"web"},
     "workers": {"workers", "bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
     "bot": {"bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
 }
