@@ -64,7 +64,8 @@ def test_the_queue_is_listed_for_those_who_ask(bot: BotProcess, make_sound: Make
     told = bot.discord.wait(lambda: next((m for m in answers(bot) if title(m) == "Queue"), None))
     assert told.ephemeral
     lines = description(told).splitlines()
-    assert re.fullmatch(rf"▶️ job 1 · <@{bot.discord.owner.id}> · MEGA Download [\d.]+%", lines[0])
+    stage = "(MEGA Download|Audio Conversion)"  # the conversion begins during the download
+    assert re.fullmatch(rf"▶️ job 1 · <@{bot.discord.owner.id}> · {stage} [\d.]+%", lines[0])
     assert lines[1:] == [f"1. job 2 · <@{ann.id}>", f"2. job 3 · <@{ann.id}>"]
     assert not told.pinged
 
