@@ -1,12 +1,12 @@
 """What holds for every test of the repository."""
 
+import contextlib
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def pytest_configure() -> None:
     SIGHUP is heard even under `nohup`, since a process that ignores it passes that on to every
     child of a test. Hypothesis gives an example no time limit: on a busy machine any takes long.
     """
-    hypothesis.settings.register_profile("ours", deadline=None)
-    hypothesis.settings.load_profile("ours")
+    with contextlib.suppress(ImportError):  # the examples are tested where it is not installed
+        import hypothesis
+
+        hypothesis.settings.register_profile("ours", deadline=None)
+        hypothesis.settings.load_profile("ours")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

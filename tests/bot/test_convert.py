@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .conftest import (
     BotProcess,
     answers,
@@ -124,6 +126,7 @@ def test_the_stages_to_come_are_shown_from_the_start(
     assert lines[-2:] == ["▫️ Audio Conversion", "▫️ Catbox Upload"]
 
 
+@pytest.mark.slow
 def test_the_programs_of_a_job_give_way_to_the_event_loop(
     bot: BotProcess, make_sound: Callable[[float], Path]
 ) -> None:

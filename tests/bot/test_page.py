@@ -33,6 +33,7 @@ def job(page: Page, number: int) -> Locator:
     return page.locator(f'.job[data-number="{number}"]:visible')
 
 
+@pytest.mark.slow
 def test_the_queue_is_live_and_jobs_are_cancelled_and_asked_for_again(
     bot: BotProcess, make_sound: MakeSound, address: str, open_page: Open
 ) -> None:

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .conftest import (
     BotProcess,
     answers,
@@ -24,6 +26,7 @@ def position_in(text: str) -> int | None:
     return None if match is None else int(match[1])
 
 
+@pytest.mark.slow
 def test_the_place_in_the_queue_is_shown_and_kept_true(
     bot: BotProcess, make_sound: MakeSound
 ) -> None:

@@ -8,6 +8,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .conftest import (
     POSTS,
     BotProcess,
@@ -104,6 +106,7 @@ def test_a_stopping_bot_takes_nothing_new(bot: BotProcess, make_sound: MakeSound
     assert bot.process.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_commands_under_way_at_the_stop_leave_no_error_in_the_log(bot: BotProcess) -> None:
     bot.discord.set_limit(POSTS, 1, 5.0)  # the second answer waits for Discord's limit
     bot.start()
@@ -129,6 +132,7 @@ def test_an_end_that_could_not_be_shown_is_shown_after_the_restart(
     assert title(final_answer(bot)) == "✅ Conversion Complete"
 
 
+@pytest.mark.slow
 def test_a_message_whose_sending_was_not_noted_is_found_again(
     bot: BotProcess, make_sound: MakeSound
 ) -> None:
@@ -155,6 +159,7 @@ def test_a_message_that_was_sent_though_the_answer_got_lost_is_not_sent_twice(
     assert len(answers(bot)) == 1
 
 
+@pytest.mark.slow
 def test_an_outage_of_discord_loses_nothing(bot: BotProcess, make_sound: MakeSound) -> None:
     bot.start()
     begin_slowly(bot, make_sound(3))

@@ -27,6 +27,7 @@ def test_the_sink_of_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         )
 
 
+@pytest.mark.slow
 def test_the_sink_of_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "shown"
     reading, writing = os.pipe()  # which nobody reads

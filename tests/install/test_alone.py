@@ -53,6 +53,7 @@ def test_each_plugin_alone_with_the_core_is_listed_as_ok(
     run(environment.python, "-c", f"from similubot_{plugin} import *")
 
 
+@pytest.mark.slow
 def test_discovery_works_with_the_lowest_pluggy_too(tmp_path: Path) -> None:
     """The newest is what every other test runs with."""
     lowest = next(

@@ -38,6 +38,7 @@ def test_a_new_plugin_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
     assert " passed" in ran.stdout
 
 
+@pytest.mark.slow
 def test_new_plugins_have_sound_types_in_their_tests_too(tmp_path: Path) -> None:
     folders = [write_plugin(tmp_path, f"my-{kind}", kind) for kind in KINDS]
     parts = [folder / part for folder in folders for part in ("src", "tests")]

@@ -83,6 +83,7 @@ async def test_an_outcome_is_noted_at_once_though_the_event_loop_is_busy(tmp_pat
     store.close()
 
 
+@pytest.mark.slow
 async def test_a_job_whose_outcome_cannot_be_noted_has_one_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -88,6 +88,7 @@ async def test_one_cancelled_while_it_waits_lets_the_others_go_on(
     assert await updaters[0].aclose()
 
 
+@pytest.mark.slow
 async def test_ten_messages_share_a_bucket_of_five_without_one_429(
     server: LoopbackDiscord, channel: discord.TextChannel
 ) -> None:

@@ -166,6 +166,7 @@ def test_an_ffmpeg_that_was_told_to_stop_early_is_no_success(
 
 
 @needs_proc
+@pytest.mark.slow
 def test_an_ffmpeg_that_hangs_is_noticed_and_ended(
     ffmpeg: Path,
     hours: Path,

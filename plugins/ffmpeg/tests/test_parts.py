@@ -133,6 +133,7 @@ def check_parts(program: Path, maker: Path, source: Path, count: int, folder: Pa
     assert infos[1].audio.bitrate == pytest.approx(128, abs=5)
 
 
+@pytest.mark.slow
 def test_joins_are_within_1_db_of_one_piece_and_progress_is_one_bar(
     maker: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

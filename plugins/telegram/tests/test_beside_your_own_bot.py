@@ -64,6 +64,7 @@ async def test_three_lines_show_work_in_a_message_of_the_bots(
 
 
 @with_both
+@pytest.mark.slow
 async def test_its_errors_are_understood(server: LoopbackTelegram, library: Library) -> None:
     chat = server.add_chat()
     async with library(server) as bot:

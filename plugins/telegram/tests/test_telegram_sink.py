@@ -182,6 +182,7 @@ def test_watch_shows_a_real_command_in_a_chat(server: LoopbackTelegram, settings
     assert server.token not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_it_keeps_the_rules_of_sinks(server: LoopbackTelegram, settings: Settings) -> None:
     server.limited = False
     chat = server.add_chat()

@@ -105,6 +105,7 @@ def test_a_pipe_gets_lines_also_where_colours_are_forced(
     assert capsys.readouterr().err == "✅ MEGA Download  100.0%\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_that_stands_still_holds_neither_the_work_nor_the_end_up() -> None:
     # As after Ctrl-S: nobody reads what is written, and a write takes for ever.
     ours, theirs = os.pipe()

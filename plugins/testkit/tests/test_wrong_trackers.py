@@ -241,7 +241,14 @@ WRONG: list[Callable[[], ProgressTracker]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("make", WRONG, ids=lambda make: getattr(make, "__name__", "one"))
+TAKE_LONG = (BurnsTime, Sleeps, Explodes, Quadratic, HangsOnLong, LeavesThreads)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(m, marks=pytest.mark.slow) if m in TAKE_LONG else m for m in WRONG],
+    ids=lambda make: getattr(make, "__name__", "one"),
+)
 def test_a_wrong_tracker_is_named(make: Callable[[], ProgressTracker]) -> None:
     with pytest.raises(AssertionError) as named:
         assert_tracker_keeps_the_rules(make, SAMPLES)

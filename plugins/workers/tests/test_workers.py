@@ -76,6 +76,7 @@ async def test_the_job_of_a_killed_worker_begins_again_on_another_one_and_says_s
 
 
 @pytest.mark.parametrize("kill", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 async def test_a_restarted_bot_finds_its_running_job_again(
     shared_lab: Lab, make_sound: MakeSound, kill: bool
 ) -> None:

@@ -93,6 +93,7 @@ def test_the_video_of_a_page_arrives_with_progress(site: str, tmp_path: Path) ->
     assert (seen[-1].status, seen[-1].total_size) == (ProgressStatus.COMPLETED, len(VIDEO))
 
 
+@pytest.mark.slow
 def test_of_a_playlist_the_first_item_is_taken_and_the_rest_is_told(
     site: str, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_one_that_is_killed_is_told_and_may_be_tried_again(site: str, tmp_path: 
         YtDlpDownloader().run(f"{site}/slow", StageContext(tmp_path, callbacks=(kill,)))
 
 
+@pytest.mark.slow
 def test_the_whole_file_is_asked_for_unless_the_audio_is_enough(site: str, tmp_path: Path) -> None:
     """The page offers a video with sound, and the sound alone."""
     for audio_only, size in ((True, 300_000), (False, len(VIDEO))):
