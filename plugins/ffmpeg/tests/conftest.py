@@ -40,7 +40,11 @@ RAW = ("-f", "s16le", "-ac", "1", "-ar", "44100")
 
 @pytest.fixture(
     scope="session",
-    params=[pytest.param(path, id=version) for version, path in FFMPEGS.items()]
+    # `make test` takes the first, that on PATH; `make test-all` takes each.
+    params=[
+        pytest.param(path, id=version, marks=[pytest.mark.slow] if number else [])
+        for number, (version, path) in enumerate(FFMPEGS.items())
+    ]
     or [pytest.param(None, marks=pytest.mark.skip(reason="no FFmpeg here; make setup brings one"))],
 )
 def ffmpeg(request: pytest.FixtureRequest) -> Path:
