@@ -36,9 +36,9 @@ class EarlyConversion:
         self._error: BaseException | None = None
 
     def offer(self, file: GrowingFile) -> None:
-        """Begin, at the first call; a file that is offered later is not looked at."""
+        """Begin, at the first call; a later one, or anything but a growing file, is ignored."""
         with self._lock:
-            if self._thread is not None:
+            if self._thread is not None or not isinstance(file, GrowingFile):
                 return
             thread = threading.Thread(target=self._run, args=(file,), name="early", daemon=True)
             try:
@@ -60,9 +60,8 @@ class EarlyConversion:
         if not self._file.is_finished:
             self.abandon()
             return None
-        with self._job_cancel.on_cancel(self._own_cancel.cancel):
-            self._file.hand_over(whole)
-            self._thread.join()
+        self._file.hand_over(whole)
+        self._thread.join()  # a cancel of the job reaches it by its own token
         self._job_cancel.raise_if_cancelled()
         if self._error is not None:
             raise self._error

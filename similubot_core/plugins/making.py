@@ -15,10 +15,11 @@ from similubot_core.errors import PluginError, SimilubotError
 from similubot_core.plugins.specs import WORDS
 
 if TYPE_CHECKING:
-    from similubot_core.jobs.stages import Converter, Downloader, Uploader
+    from similubot_core.jobs.stages import Converter, Downloader, LinkChecker, Uploader
     from similubot_core.plugins.specs import (
         ConverterSpec,
         DownloaderSpec,
+        LinkCheckerSpec,
         Sink,
         SinkContext,
         SinkSpec,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from similubot_core.progress.tracker import ProgressTracker
     from similubot_core.settings import Settings
 
-    _Spec = ConverterSpec | DownloaderSpec | SinkSpec | TrackerSpec | UploaderSpec
+    _Spec = ConverterSpec | DownloaderSpec | LinkCheckerSpec | SinkSpec | TrackerSpec | UploaderSpec
 
 CLOSE_SECONDS = 15.0
 """How long a sink has for its `close`; ours need 10 at most."""
@@ -66,6 +67,11 @@ def make_uploader(spec: UploaderSpec, settings: Settings, target: str | None) ->
         UsageError: It does not take the target.
     """
     return _made(spec, spec.factory, lambda: spec.factory(settings, target), ("run",))
+
+
+def make_link_checker(spec: LinkCheckerSpec, settings: Settings) -> LinkChecker:
+    """Make a link checker; `PluginError` where what the plugin made is none, or it raised."""
+    return _made(spec, spec.factory, lambda: spec.factory(settings), ("run",))
 
 
 def make_tracker(spec: TrackerSpec, make: Callable[[], ProgressTracker]) -> ProgressTracker:

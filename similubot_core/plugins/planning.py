@@ -17,7 +17,12 @@ from similubot_core.plugins.choice import (
     choose_downloader,
     choose_format,
 )
-from similubot_core.plugins.making import make_converter, make_downloader, make_uploader
+from similubot_core.plugins.making import (
+    make_converter,
+    make_downloader,
+    make_link_checker,
+    make_uploader,
+)
 from similubot_core.plugins.specs import DownloaderSpec, LinkCheckerSpec, Plugins, UploaderSpec
 from similubot_core.settings import Settings
 
@@ -148,7 +153,7 @@ def plan_job(
 def _link_checkers(plugins: Plugins, settings: Settings) -> tuple[LinkChecker, ...]:
     if not settings.table(CoreSettings).check_links:
         return ()
-    return tuple(spec.factory(settings) for spec in plugins.all(LinkCheckerSpec))
+    return tuple(make_link_checker(spec, settings) for spec in plugins.all(LinkCheckerSpec))
 
 
 def _suffix(output: Path | None) -> str:

@@ -176,6 +176,20 @@ def test_the_second_offer_is_not_taken(tmp_path: Path) -> None:
     assert shout.began == ["growing"]
 
 
+def test_an_offer_of_something_else_is_not_taken(tmp_path: Path) -> None:
+    class OffersText(Fetch):
+        def run(self, source: str, context: StageContext) -> Path:
+            assert context.offer is not None
+            context.offer("a file")  # type: ignore[arg-type]
+            file = context.folder / "clip.txt"
+            file.write_bytes(WHOLE)
+            return file
+
+    shout = Shout()
+    assert convert(OffersText(), shout, tmp_path) == WHOLE.upper()
+    assert shout.began == ["whole"]
+
+
 def test_a_job_that_goes_on_in_its_folder_converts_what_it_has(tmp_path: Path) -> None:
     own, shout = tmp_path / "own", Shout()
 

@@ -15,6 +15,7 @@ from similubot_core import (
     ConverterSpec,
     CountingTracker,
     DownloaderSpec,
+    LinkCheckerSpec,
     PluginError,
     ProgressInfo,
     Settings,
@@ -33,6 +34,7 @@ from similubot_core.plugins.making import (
     close_sink,
     make_converter,
     make_downloader,
+    make_link_checker,
     make_tracker,
     make_uploader,
     open_sink,
@@ -87,12 +89,13 @@ def make(kind: str, factory: Callable[..., object]) -> object:
         ),
         "converter": lambda: make_converter(ConverterSpec("mine", "", factory), SETTINGS),  # type: ignore[arg-type]
         "uploader": lambda: make_uploader(UploaderSpec("mine", "", factory), SETTINGS, None),  # type: ignore[arg-type]
+        "link checker": lambda: make_link_checker(LinkCheckerSpec("mine", "", factory), SETTINGS),  # type: ignore[arg-type]
         "tracker": lambda: make_tracker(TrackerSpec("mine", "", factory), factory),  # type: ignore[arg-type]
     }
     return made[kind]()
 
 
-KINDS = ("sink", "downloader", "converter", "uploader", "tracker")
+KINDS = ("sink", "downloader", "converter", "uploader", "link checker", "tracker")
 
 
 @pytest.mark.parametrize("kind", KINDS)
