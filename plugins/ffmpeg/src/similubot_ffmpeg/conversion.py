@@ -1,8 +1,6 @@
 """One conversion, from reading the source to a result that was checked, inside a work folder."""
 
-import base64
 import logging
-import struct
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from similubot_core import CancelToken, ConversionRequest, StageError
 from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments, faults
 from similubot_ffmpeg.adts import FRAME_SAMPLES, are_of_one_kind
+from similubot_ffmpeg.cover import cover_demuxer, cover_size_in, cover_tag
 from similubot_ffmpeg.formats import FORMATS, M4A, ORIGINAL, Format, container_of
 from similubot_ffmpeg.media import AudioTrack, MediaInfo
 from similubot_ffmpeg.mp4 import Mp4Track, read_source_tracks, read_tracks
@@ -171,7 +170,7 @@ class Conversion:
             request,
             self.default_bitrate,
             length,
-            cover_size=_cover_size(cover, format_),
+            cover_size=cover_size_in(cover, format_),
             may_copy=request.clip is None,
             format=format_,
         )
@@ -194,7 +193,7 @@ class Conversion:
         length = self._length(info, track, request)
         if info.estimated:
             track = replace(track, bitrate=info.bitrate_over(track, length))
-        cover_size = _cover_size(cover, made)
+        cover_size = cover_size_in(cover, made)
         # What is copied can be cut between packets only.
         exact = request.clip is None or not made.encoder
         allowed, may_copy = request.max_size, exact and not self._encryption(track)
@@ -459,14 +458,14 @@ class Conversion:
     def _with_cover(self, audio: Path, cover: Path, format: Format) -> Path:  # noqa: A002
         """The file with the cover art; `audio` itself when FFmpeg cannot put it in."""
         result = self.work / f"result{format.suffix}"
-        demuxer = _cover_demuxer(cover)
+        demuxer = cover_demuxer(cover)
         if demuxer is None:
             return audio
         if format.cover_is_a_tag:
             run = self.ffmpeg.run(arguments.check_cover(cover, demuxer), self.cancel)
             if run.returncode == 0:
                 tags = self.work / "tags"
-                tags.write_bytes(_cover_tag(cover.read_bytes(), demuxer))
+                tags.write_bytes(cover_tag(cover.read_bytes(), demuxer))
                 run = self.ffmpeg.run(arguments.add_tags(audio, tags, result, format), self.cancel)
         else:
             run = self.ffmpeg.run(
@@ -622,33 +621,3 @@ def _of_clip(seen: Evidence, clip: tuple[float, float | None] | None) -> Evidenc
         end_is_missing=seen.end_is_missing and not reached,
         last_packet_is_cut=seen.last_packet_is_cut and not reached,
     )
-
-
-def _cover_size(cover: Path | None, format: Format) -> int:  # noqa: A002
-    """Bytes that a cover takes in a result."""
-    if cover is None or not format.holds_cover:
-        return 0
-    count = cover.stat().st_size
-    return count * 4 // 3 + 64 if format.cover_is_a_tag else count
-
-
-def _cover_tag(picture: bytes, demuxer: str) -> bytes:
-    """A cover as the tag METADATA_BLOCK_PICTURE (RFC 9639, 8.8), in FFmpeg's form for tags.
-
-    Its size in points is 0, for "see the picture".
-    """
-    kind = b"image/png" if demuxer == "png_pipe" else b"image/jpeg"
-    front, no_description = 3, 0
-    block = struct.pack(">II", front, len(kind)) + kind + struct.pack(">I", no_description)
-    block += struct.pack(">IIIII", 0, 0, 0, 0, len(picture)) + picture
-    text = base64.b64encode(block).replace(b"=", b"\\=")
-    return b";FFMETADATA1\nMETADATA_BLOCK_PICTURE=" + text + b"\n"
-
-
-def _cover_demuxer(cover: Path) -> str | None:
-    """FFmpeg's demuxer for a picture that an MPEG-4 file takes; None for any other."""
-    with cover.open("rb") as stream:
-        start = stream.read(8)
-    if start == b"\x89PNG\r\n\x1a\n":
-        return "png_pipe"
-    return "jpeg_pipe" if start.startswith(b"\xff\xd8\xff") else None
