@@ -222,3 +222,12 @@ def healthy(address: str) -> bool:
             return bool(json.load(answer)["ok"])
     except urllib.error.URLError:
         return False
+
+
+def test_a_stop_cuts_off_an_answer_under_way_without_an_error(bot: BotProcess) -> None:
+    bot.start()
+    held = bot.discord.fail("POST", r"/messages$", delay=10.0)
+    bot.discord.type_message("!cancel")
+    wait_until(lambda: held.hits > 0)
+    assert bot.terminate() == 0
+    assert "ERROR" not in bot.log_text()

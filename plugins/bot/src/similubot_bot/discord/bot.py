@@ -23,6 +23,7 @@ from similubot_bot import preferences
 from similubot_bot.admin import Admin
 from similubot_bot.discord.buttons import ActionButton, AgainMenu
 from similubot_bot.discord.cog import Commands, send_error
+from similubot_bot.discord.delivery import NOT_DELIVERED
 from similubot_bot.discord.job_messages import JobMessages
 from similubot_bot.discord.translator import Translator
 from similubot_bot.extensions import BotExtension
@@ -250,7 +251,7 @@ class _Client(_Base):
                     )
                     if is_request:  # whoever looked at the queue then does not wait for it now
                         await self.on_message(message)
-            except (discord.HTTPException, OSError, SimilubotError) as error:
+            except (*NOT_DELIVERED, SimilubotError) as error:
                 logger.info("Channel %d is not read again: %s", channel_id, error)
 
     def prefix_in(self, guild: discord.Guild | None) -> str:
@@ -293,7 +294,7 @@ class _Client(_Base):
             running, waiting = len(service.manager.running), len(service.manager.waiting)
             text = f"{running} running, {waiting} waiting" if running + waiting else "/convert"
             if text != shown:
-                with contextlib.suppress(discord.DiscordException, OSError, RuntimeError):
+                with contextlib.suppress(discord.DiscordException, *NOT_DELIVERED):
                     await self.change_presence(activity=discord.CustomActivity(text))
                     shown = text
             await asyncio.sleep(PRESENCE_SECONDS)

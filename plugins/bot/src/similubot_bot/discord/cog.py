@@ -21,7 +21,7 @@ from discord.ext import commands
 from similubot_bot.access import may_see_status
 from similubot_bot.admin import Admin, machine_line
 from similubot_bot.discord.buttons import EVENT, PICK_EVENT, again_view, convert_view
-from similubot_bot.discord.delivery import Delivery
+from similubot_bot.discord.delivery import NOT_DELIVERED, Delivery
 from similubot_bot.discord.embeds import NEUTRAL
 from similubot_bot.discord.errors import Refused, user_sentence
 from similubot_bot.discord.intake import (
@@ -401,7 +401,7 @@ class Commands(commands.Cog):
         view = convert_view(message.id)
         try:
             await message.channel.send(_("Convert this link to audio?"), view=view)
-        except discord.HTTPException as error:
+        except NOT_DELIVERED as error:
             logger.info("An offer could not be made: %s", error)
         view.stop()
 
@@ -511,7 +511,7 @@ class Commands(commands.Cog):
 async def send_error(ctx: Context, error: Exception, prefix: str, delivery: Delivery) -> None:
     """Tell the requester what went wrong with a command, alone where Discord can."""
     sentence = user_sentence(error, prefix)
-    if sentence is None:
+    if sentence is None or ctx.bot.is_closed():
         return
     if not sentence:
         logger.error("A command failed unexpectedly", exc_info=error)
@@ -526,7 +526,7 @@ async def send_error(ctx: Context, error: Exception, prefix: str, delivery: Deli
 
 async def reply_with_error(interaction: Interaction, error: Exception, prefix: str) -> None:
     """Tell a person what went wrong with an interaction, alone."""
-    sentence = user_sentence(error, prefix)
+    sentence = None if interaction.client.is_closed() else user_sentence(error, prefix)
     if sentence == "":
         logger.error("An interaction failed unexpectedly", exc_info=error)
         sentence = _(
@@ -542,10 +542,10 @@ async def _reply_ephemeral(interaction: Interaction, sentence: str) -> None:
         if interaction.response.is_done():
             if interaction.response.type is WAITING_MESSAGE:
                 # Nothing was sent yet: the waiting message is public, and the sentence is not.
-                with contextlib.suppress(discord.HTTPException):
+                with contextlib.suppress(*NOT_DELIVERED):
                     await interaction.delete_original_response()
             await interaction.followup.send(sentence, ephemeral=True)
         else:
             await interaction.response.send_message(sentence, ephemeral=True)
-    except (discord.HTTPException, OSError, RuntimeError) as error:
+    except NOT_DELIVERED as error:
         logger.info("A reply could not be sent: %s", error)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import aiohttp
 import discord
 
 from similubot_bot.i18n import _
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 POST_IS_NEW, SLOW_MODE = 40058, 20016
 """A forum post whose first message is not there yet; a channel's slow mode."""
+NOT_DELIVERED = (discord.HTTPException, aiohttp.ClientError, OSError, RuntimeError)
+"""What a request to Discord raises: refused, cut off, no connection, or the client is closed."""
 TRIES = 6
 FIRST_DELAY = 0.5
 
@@ -106,7 +109,7 @@ class Delivery:
             embeds = [] if embed is None else [embed]
             nobody = discord.AllowedMentions.none()
             return await channel.send(text, embeds=embeds, allowed_mentions=nobody)
-        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
+        except NOT_DELIVERED as error:
             logger.info("User %d cannot be messaged directly: %s", user, describe_error(error))
             return None
 
@@ -115,7 +118,7 @@ class Delivery:
         channel = self._client.get_partial_messageable(channel_id, guild_id=server)
         try:
             return await patiently(lambda: channel.send(text, suppress_embeds=True))
-        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
+        except NOT_DELIVERED as error:
             logger.info("Nothing can be said in %d: %s", channel_id, describe_error(error))
             return None
 
@@ -126,7 +129,7 @@ class Delivery:
         channel = self._client.get_partial_messageable(channel_id)
         try:
             await channel.get_partial_message(message).add_reaction(emoji)
-        except (discord.HTTPException, OSError, RuntimeError) as error:  # or the client is closed
+        except NOT_DELIVERED as error:
             logger.info("No reaction to message %d: %s", message, describe_error(error))
             return False
         return True

@@ -1,5 +1,6 @@
 """The sentence that people get when a command goes wrong; never a traceback."""
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -42,4 +43,6 @@ def user_sentence(error: Exception, prefix: str) -> str | None:
         return _("You don't have permission to do that here.")
     if isinstance(error, discord.HTTPException) and error.code in (10062, 10003, 10008):
         return None  # the interaction, the channel or the message is gone: nobody is there
+    if isinstance(error, aiohttp.ClientError):
+        return None  # the answer was cut off, as at a stop: another would be too
     return ""

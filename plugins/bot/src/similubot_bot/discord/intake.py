@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import discord
 
+from similubot_bot.discord.delivery import NOT_DELIVERED
 from similubot_bot.jobs.requests import AttachedFile
 
 
@@ -47,7 +48,7 @@ async def replied_material(message: discord.Message) -> Material:
     if not isinstance(original, discord.Message):
         try:
             original = await message.channel.fetch_message(reference.message_id)
-        except discord.HTTPException:
+        except NOT_DELIVERED:
             return Material()
     return material_of(original)
 

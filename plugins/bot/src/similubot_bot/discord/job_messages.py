@@ -10,7 +10,7 @@ from pathlib import Path
 import discord
 
 from similubot_bot.discord.buttons import cancel_view, outcome_view
-from similubot_bot.discord.delivery import Delivery, is_refused, patiently
+from similubot_bot.discord.delivery import NOT_DELIVERED, Delivery, is_refused, patiently
 from similubot_bot.discord.embeds import (
     final_embed,
     footer,
@@ -203,7 +203,7 @@ class JobMessages:
         attached = discord.File(file, filename=file.name)
         try:
             message = await self._message(record).edit(attachments=[attached])
-        except (discord.HTTPException, OSError, TypeError) as error:
+        except (*NOT_DELIVERED, TypeError) as error:
             why = describe_error(error)
             logger.info("Job %d: Discord does not take its file: %s", record.id, why)
             return None
@@ -285,7 +285,7 @@ class JobMessages:
             await self._message(record).edit(content=text, embed=None, view=None)
         except discord.HTTPException as error:
             gone = error.code == UNKNOWN_MESSAGE
-        except OSError:
+        except NOT_DELIVERED:
             pass
         else:
             return
