@@ -9,6 +9,7 @@ stands behind a command's own terminal, and to pyte where that is installed.
 
 import argparse
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,14 +30,20 @@ CURSOR = "".join(
 BLOCK = 4096
 
 
-def seconds_of(command: str) -> float:
-    """How long a shell's command takes; the best of three."""
-    best = float("inf")
-    for _ in range(3):
-        began = time.monotonic()
-        subprocess.run(["sh", "-c", command], check=True)
-        best = min(best, time.monotonic() - began)
-    return best
+ROUNDS = 9
+
+
+def seconds_of(*commands: str) -> list[float]:
+    """How long each of some shell commands takes: the median of rounds in which they take turns."""
+    rounds = []
+    for _ in range(ROUNDS):
+        taken = []
+        for command in commands:
+            began = time.monotonic()
+            subprocess.run(["sh", "-c", command], check=True)
+            taken.append(time.monotonic() - began)
+        rounds.append(taken)
+    return [statistics.median(taken) for taken in zip(*rounds, strict=True)]
 
 
 def megabytes_per_second(feed: Callable[[str], object], text: str) -> float:
@@ -79,9 +86,11 @@ def main() -> None:
             for _ in range(arguments.megabytes):
                 stream.write(line * (1_000_000 // len(line)))
         watch = f"{sys.executable} -m similubot_core watch --sink json=stderr --"
-        cat = seconds_of(f"cat {file} | cat > /dev/null")
-        start = seconds_of(f"{watch} true 2> /dev/null")
-        ours = seconds_of(f"{watch} cat {file} 2> /dev/null | cat > /dev/null")
+        cat, start, ours = seconds_of(
+            f"cat {file} | cat > /dev/null",
+            f"{watch} true 2> /dev/null",
+            f"{watch} cat {file} 2> /dev/null | cat > /dev/null",
+        )
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         print(f"{arguments.megabytes} MB by cat            {cat:6.2f} s")
         print(f"the same under watch     {ours:6.2f} s, of which {start:.2f} s is its start")

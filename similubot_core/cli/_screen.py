@@ -43,7 +43,8 @@ class Row:
     Attributes:
         cells: A character each, with its combining marks; "" is the second half of a wide one.
         styles: The SGR sequences that hold for each.
-        redrawn: Whether something in it was overwritten or erased.
+        redrawn: Whether something in it was overwritten or erased, or it began with a carriage
+            return, as rows do that are going to be.
         ended: Whether the program went on to a next line.
         wraps: Whether the line goes on in the next row.
         says_progress: Whether the text, when it was read last, said something about progress.
@@ -316,6 +317,7 @@ class Screen:
         elif control == "\r":
             self.read_row()
             self.x = 0
+            self.row.redrawn = self.row.redrawn or not self.row.cells
             first = self._line_begins()
             if first < self.y and self.row.says_progress:
                 # A row of progress that is wider than the screen: a terminal would leave its first

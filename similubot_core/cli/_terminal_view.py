@@ -95,7 +95,7 @@ class TerminalView:
     def key(self) -> None:
         """A key was typed: where the command waits for an answer, the cursor goes there."""
         row = self._screen.row
-        if self._all is None and (not row.says_progress or _is_question(row)):
+        if self._all is None and (not row.says_progress or _asks(row, self._clock())):
             self._typed_at = self._clock()
             self._typed_after = self._screen.lines_ended
 
@@ -177,7 +177,7 @@ class TerminalView:
         for at, row in enumerate(screen.rows):
             mine = at == screen.y
             text = row.styled() if mine and typing else row.read
-            is_hidden = row.says_progress and not _is_question(row)
+            is_hidden = row.says_progress and not (mine and _asks(row, screen.now))
             if mine and typing:
                 cursor = len(live)
                 live.append(text)
@@ -246,6 +246,10 @@ class TerminalView:
             termios.tcsetattr(self._terminal.fileno(), termios.TCSADRAIN, modes)
 
 
-def _is_question(row: Row) -> bool:
-    """Whether a row that says something about progress asks something all the same."""
-    return not row.redrawn and bool(_ASKS.search(row.text))
+def _asks(row: Row, now: float) -> bool:
+    """Whether a row that says something about progress asks something all the same.
+
+    It ends as questions do, or it stays as it is and nothing ends it.
+    """
+    stays = not row.ended and now - row.touched >= HOLD_SECONDS
+    return not row.redrawn and (stays or bool(_ASKS.search(row.text)))

@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 from similubot_core import render
 from similubot_core.cli._find_program import inner_commands, program_names
 from similubot_core.cli._screen import Screen
-from similubot_core.cli._terminal_view import TerminalView
+from similubot_core.cli._terminal_view import INTERVAL, TerminalView
 from similubot_core.cli._watched_command import OwnTerminal, check_program, run_watched
 from similubot_core.cli.sink_options import add_sink_option, open_sinks
 from similubot_core.errors import UsageError
@@ -38,7 +38,7 @@ ROWS_OF_BARS = 2
 """Rows of our terminal that the command does not get."""
 
 _CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_READING_SECONDS = 0.1
+_READING_SECONDS = 0.05
 _READING_SHARE = 0.05
 """How much of a processor's time reading the output may take at once, and how much of all time."""
 _MOST_WAITING = 65_536
@@ -248,13 +248,14 @@ class _Passing:
         """
         if self._to is None or not self._can_skip or self._reader.has_time:
             return
+        until = time.monotonic() + INTERVAL
         try:
-            waiting = struct.unpack("i", fcntl.ioctl(fileno, termios.FIONREAD, bytes(4)))[0]
-            if waiting < 2 * _MOST_WAITING:
-                return
             self._to.flush()
-            os.splice(fileno, self._to.fileno(), waiting - _MOST_WAITING)
-            self._waiting = b"\n"
+            while (waiting := _waiting_in(fileno)) >= 2 * _MOST_WAITING:
+                os.splice(fileno, self._to.fileno(), waiting - _MOST_WAITING)
+                self._waiting = b"\n"
+                if time.monotonic() > until:
+                    return
         except BrokenPipeError:
             pass  # what is read next finds it out too
         except OSError:  # not from this to that, such as to a file that is appended to
@@ -285,6 +286,12 @@ class _Passing:
     def _read(self) -> None:
         data, self._waiting = self._waiting, b""
         self._screen.feed(self._decoder.decode(data))
+
+
+def _waiting_in(pipe: int) -> int:
+    """How many bytes a pipe holds."""
+    held: int = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+    return held
 
 
 def _write_all(fileno: int, data: memoryview) -> None:

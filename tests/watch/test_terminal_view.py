@@ -3,6 +3,8 @@
 import io
 import re
 
+import pytest
+
 from similubot_core.cli._screen import Screen
 from similubot_core.cli._terminal_view import HOLD_SECONDS, INTERVAL, TYPING_SECONDS, TerminalView
 from similubot_core.progress.info import ProgressInfo
@@ -110,6 +112,36 @@ def test_a_question_is_seen_before_it_is_answered() -> None:
     ours.gets("Your name, please, ")
     ours.quiet()
     assert ours.rows == ["Your name, please,", BAR]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Keep the 45% that are done? ",
+        "Go on at 45% [Y/n] ",
+        "Go on at 45% (yes/no/all): ",
+        "45% are done, your name, please, ",
+        "Type 1% or 2% ",
+        "Passphrase for part 45%",
+        "45%\n$ ",
+        "mysql (45%)> ",
+        "45% 宽 »",
+    ],
+)
+def test_a_question_of_any_ending_is_seen_before_it_is_answered(question: str) -> None:
+    ours = Ours()
+    ours.gets("one\n" + question)
+    ours.quiet()
+    ours.quiet(HOLD_SECONDS)
+    assert ours.rows == ["one", *(row.rstrip() for row in question.split("\n")), BAR]
+
+
+def test_a_bar_that_has_begun_and_stands_still_is_no_question() -> None:
+    ours = Ours()
+    ours.gets("one\n\r  0%|     | 0/5")
+    ours.quiet()
+    ours.quiet(HOLD_SECONDS)
+    assert ours.rows == ["one", BAR]
 
 
 def test_a_question_about_progress_is_seen_too() -> None:
