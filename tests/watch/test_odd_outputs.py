@@ -169,7 +169,9 @@ PROGRESS = {
     ],
     "Chinese": [f"进度：{n}%" for n in range(0, 101, 2)],
     "wide signs": [f"進捗 {n}％ 完了" for n in range(0, 101, 2)],
-    "a copy's row": [f"file.bin   {n:3}%  {n}MB   5.0MB/s   00:{n % 60:02} ETA" for n in range(101)],
+    "a copy's row": [
+        f"file.bin   {n:3}%  {n}MB   5.0MB/s   00:{n % 60:02} ETA" for n in range(101)
+    ],
     "a number alone": [str(n) + "%" for n in range(101)],
 }
 
