@@ -7,6 +7,9 @@ SHORTEST = 4
 
 _secrets: set[str] = set()
 
+_PARTS = re.compile(r"[/:,?&=]+")
+_SHORTEST_PART = 8
+"""Characters: a part of an address that is shorter is a word that logs need."""
 # Each pattern takes a run of characters to its end, so the time is linear in the text.
 _WORD = re.compile(r"[^\s\"'<>]+")
 _RUN = re.compile(r"[A-Za-z0-9_.~-]{22,}")
@@ -25,6 +28,24 @@ def keep_secret(value: str) -> None:
 
     if len(value) >= SHORTEST:
         _secrets.update((value, quote(value), quote(value, safe="")))
+
+
+def keep_address(url: str) -> None:
+    """Have `redact` cut an address, and each part of it that may be a token, from now on.
+
+    Tokens, topics and keys stand anywhere in the addresses of webhooks and of services: as the user
+    or the password, in place of the host, in the path or the query.
+    """
+    from urllib.parse import unquote
+
+    user, _, rest = url.partition("://")[2].rpartition("@")
+    host, _, path = rest.partition("/")
+    parts = [part for part in _PARTS.split(path) if len(part) >= _SHORTEST_PART]
+    if "." not in host and not host.startswith("localhost"):
+        parts.append(host.partition("?")[0])
+    for secret in (url, *user.split(":"), *parts):
+        keep_secret(secret)
+        keep_secret(unquote(secret))
 
 
 def redact(text: str) -> str:

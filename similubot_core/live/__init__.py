@@ -1,8 +1,8 @@
 """Live messages: one message of a service that is kept true, within the service's limits.
 
 A sink for a messenger gives a `Target` (how a message is sent and edited, what the service allows
-and what its errors mean) and a function that renders a frame; `LiveMessage` does the rest, and
-`LiveSink` makes a sink of both. All of it runs in an event loop.
+and what its errors mean) and a function that renders a frame; `LiveMessage` does the rest.
+`LiveSink` makes a sink of both, `LiveProgress` a message in a program's own event loop.
 """
 
 from typing import TYPE_CHECKING
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from similubot_core.live._queue import SharedLimit
     from similubot_core.live.message import Action, Frame, LiveMessage, Target, Verdict
     from similubot_core.live.operations import Operations, OperationState
-    from similubot_core.live.sink import ClosingTarget, LiveSink
+    from similubot_core.live.progress import LiveProgress
+    from similubot_core.live.sink import LiveSink
 
 __all__ = [
     "Action",
-    "ClosingTarget",
     "Frame",
     "LiveMessage",
+    "LiveProgress",
     "LiveSink",
     "OperationState",
     "Operations",
@@ -32,9 +33,9 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Action": "message",
-        "ClosingTarget": "sink",
         "Frame": "message",
         "LiveMessage": "message",
+        "LiveProgress": "progress",
         "LiveSink": "sink",
         "OperationState": "operations",
         "Operations": "operations",

@@ -6,22 +6,16 @@ import asyncio
 import concurrent.futures
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import Generic, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic
 
 from similubot_core.live.loop import join_loop, leave_loop
-from similubot_core.live.message import FrameT, FrameT_contra, LiveMessage, Target
-from similubot_core.live.operations import Operations, OperationState
+from similubot_core.live.message import FrameT, Target
+from similubot_core.live.operations import OperationState
+from similubot_core.live.progress import LiveProgress
 from similubot_core.progress.info import ProgressInfo
 
 CLOSE_WITHIN = 10.0
-
-
-class ClosingTarget(Target[FrameT_contra], Protocol[FrameT_contra]):
-    """A target that holds connections."""
-
-    async def aclose(self) -> None:
-        """Let go of them."""
 
 
 class LiveSink(Generic[FrameT]):
@@ -31,21 +25,21 @@ class LiveSink(Generic[FrameT]):
         target: The message.
         render: Makes a frame of all operations; called in the live sinks' thread.
         interval: Seconds from the end of one edit to the next.
+        let_go: Awaited at the end, to close the connections that the target has.
     """
 
     def __init__(
         self,
-        target: ClosingTarget[FrameT],
+        target: Target[FrameT],
         render: Callable[[Sequence[OperationState]], FrameT],
         interval: float,
+        let_go: Callable[[], Awaitable[None]],
     ) -> None:
-        self._operations = Operations()
         self._loop = join_loop()
         self._target = target
-        self._message: LiveMessage[FrameT] = LiveMessage(
-            target, lambda: render(self._operations.states()), interval, self._loop
-        )
-        self._take = self._operations.callback(self._message)
+        self._let_go = let_go
+        self._progress = LiveProgress(target, render, interval, loop=self._loop)
+        self._take = self._progress.create_callback()
         self._closing = threading.Lock()
         self._closed = False
         self._process = os.getpid()
@@ -70,11 +64,11 @@ class LiveSink(Generic[FrameT]):
         leave_loop(self._loop)
 
     async def _finish(self) -> None:
-        shown = await self._message.aclose(CLOSE_WITHIN)
-        if not shown and not self._message.stopped:
+        shown = await self._progress.aclose(CLOSE_WITHIN)
+        if not shown and not self._progress.stopped:
             self._target.log.warning(
                 "The last state is not in %s: it could not be sent within %g seconds.",
                 self._target.name,
                 CLOSE_WITHIN,
             )
-        await self._target.aclose()
+        await self._let_go()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from similubot_core.cli._console_log import _Everything, _OneLine
-from similubot_core.redact import keep_secret, redact
+from similubot_core.redact import keep_address, keep_secret, redact
 from similubot_core.settings import Settings
 
 FILE_KEY = "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5zA7bC9d"
@@ -104,3 +104,19 @@ def test_a_known_secret_is_cut_percent_encoded_too() -> None:
     secret = f"{entropy.token_hex(4)} {entropy.token_hex(4)}/x"
     keep_secret(secret)
     assert quote(secret, safe="") not in redact(f"body userhash={quote(secret, safe='')}")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ntfy://quiet-topic-1", "posting to quiet-topic-1"),
+        ("json://127.0.0.1:8000/quiet-topic-2/x", "POST http://127.0.0.1:8000/quiet-topic-2"),
+        ("mailto://me:quietword3@example.org", "user me has quietword3"),
+        ("slack://x.example/quiet%20token4", "quiet token4"),
+        ("discord://123456/quiet_token-5?tts=no", "404 for quiet_token-5"),
+    ],
+)
+def test_the_parts_of_a_kept_address_are_cut_wherever_they_stand(address: str, said: str) -> None:
+    keep_address(address)
+    assert "quiet" not in redact(said)
+    assert redact("example.org and 127.0.0.1 stay") == "example.org and 127.0.0.1 stay"

@@ -24,7 +24,7 @@ class Clock:
 
 def ask(server: LoopbackTelegram, method: str, **values: object) -> Answer:
     body = json.dumps(values).encode()
-    url = f"{server.api_url}/bot{server.token}/{method}"
+    url = f"{server.url}/bot{server.token}/{method}"
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as response:

@@ -29,7 +29,7 @@ from similubot_core.plugins.manager import load_plugins
 from similubot_loopback.discord_server.messages import pinged_by
 from similubot_loopback.telegram_server.markup import found_in
 from similubot_notify import NotifySettings, NotifySink, open_notify_sink, similubot_sinks
-from similubot_notify.sink import HourlyLimit
+from similubot_notify.hourly_limit import HourlyLimit
 from similubot_testkit.fake_clock import FakeClock
 from similubot_testkit.live_sink_rules import HOSTILE_NAMES
 
@@ -56,7 +56,7 @@ def test_the_end_is_told_with_its_result_its_link_and_how_long_it_took(
     sink.show(info(DONE, 100.0, timestamp=1138.0, message="5 files.", details=link))
     sink.close()
     (notice,) = service.got
-    assert notice["title"] == "✅ nightly: done"
+    assert notice["title"] == "✅ nightly: completed"
     assert notice["message"] == "Backup\n5 files.\nhttps://files.example/a_b.m4a\nTook 2m 18s."
     assert notice["type"] == "success"
 
@@ -81,7 +81,7 @@ def test_the_start_and_every_quarter_are_told_where_that_is_wanted(service: Json
     sink.show(info(DONE, 100.0))
     sink.close()
     assert [notice["title"].rpartition(": ")[2] for notice in service.got] == [
-        "started", "at 25%", "at 50%", "at 75%", "done",
+        "starting", "at 25%", "at 50%", "at 75%", "completed",
     ]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_of_an_operation_with_parts_only_the_whole_is_told(service: JsonService)
                 part.complete()
         whole.complete()
     sink.close()
-    assert [notice["title"] for notice in service.got] == ["✅ Whole: done"]
+    assert [notice["title"] for notice in service.got] == ["✅ Whole: completed"]
 
 
 def test_of_a_job_that_fails_one_notice_has_the_sentence_of_its_stage(

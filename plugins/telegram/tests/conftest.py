@@ -21,7 +21,7 @@ def settings(server: LoopbackTelegram) -> Settings:
     return Settings(
         environ={
             "SIMILUBOT_TELEGRAM_TOKEN": server.token,
-            "SIMILUBOT_TELEGRAM_API_URL": server.api_url,
+            "SIMILUBOT_TELEGRAM_API_URL": server.url,
             "SIMILUBOT_TELEGRAM_UPDATE_INTERVAL": "0.05",
         }
     )

@@ -25,13 +25,13 @@ README = Path(__file__).parents[1] / "README.md"
 
 @contextlib.asynccontextmanager
 async def python_telegram_bot(server: LoopbackTelegram) -> AsyncIterator[TelegramBot]:
-    async with telegram.Bot(server.token, base_url=f"{server.api_url}/bot") as bot:
+    async with telegram.Bot(server.token, base_url=f"{server.url}/bot") as bot:
         yield bot
 
 
 @contextlib.asynccontextmanager
 async def aiogram_bot(server: LoopbackTelegram) -> AsyncIterator[TelegramBot]:
-    session = AiohttpSession(api=TelegramAPIServer.from_base(server.api_url))
+    session = AiohttpSession(api=TelegramAPIServer.from_base(server.url))
     async with aiogram.Bot(server.token, session=session) as bot:
         yield bot
 

@@ -33,7 +33,7 @@ class Load:
         self.group = self.server.add_chat(group=True)
         environ = {
             "SIMILUBOT_TELEGRAM_TOKEN": self.server.token,
-            "SIMILUBOT_TELEGRAM_API_URL": self.server.api_url,
+            "SIMILUBOT_TELEGRAM_API_URL": self.server.url,
         }
         context = SinkContext(str(self.group.id), Settings(environ=environ))
         self.sinks = [open_telegram_sink(context) for _ in range(operations)]

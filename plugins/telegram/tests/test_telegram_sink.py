@@ -168,7 +168,7 @@ def test_watch_shows_a_real_command_in_a_chat(server: LoopbackTelegram, settings
         env=os.environ
         | {
             "SIMILUBOT_TELEGRAM_TOKEN": server.token,
-            "SIMILUBOT_TELEGRAM_API_URL": server.api_url,
+            "SIMILUBOT_TELEGRAM_API_URL": server.url,
         },
         capture_output=True,
         text=True,

@@ -67,7 +67,7 @@ class Telegram:
         self._settings = Settings(
             environ={
                 "SIMILUBOT_TELEGRAM_TOKEN": server.token,
-                "SIMILUBOT_TELEGRAM_API_URL": server.api_url,
+                "SIMILUBOT_TELEGRAM_API_URL": server.url,
             }
         )
 

@@ -12,7 +12,8 @@ import aiohttp
 import discord
 
 from similubot_core import Check, Settings, Sink, SinkContext, UsageError
-from similubot_core.live import ClosingTarget, LiveSink, SharedLimit, Verdict
+from similubot_core.live import LiveSink, SharedLimit, Target, Verdict
+from similubot_core.redact import keep_secret
 from similubot_discord_sink.embed import job_embed
 from similubot_discord_sink.endpoint import point_discord_at
 from similubot_discord_sink.settings import DiscordSettings
@@ -61,7 +62,7 @@ class WebhookAddress:
         return cls(int(found["id"]), found["token"], int(thread) if thread else None)
 
 
-class WebhookTarget(ClosingTarget[Frame]):
+class WebhookTarget(Target[Frame]):
     """A message that a webhook posts with the first frame and edits with the others."""
 
     def __init__(self, address: WebhookAddress) -> None:
@@ -127,12 +128,15 @@ def open_webhook_sink(context: SinkContext) -> Sink:
             f"SIMILUBOT_DISCORD_WEBHOOK_URL in the environment. It has the form {_FORM}."
         )
     address = WebhookAddress.parse(url, settings)
+    keep_secret(address.token)
     point_discord_at(settings.api_url, None)
     logging.getLogger("discord.webhook.async_").addFilter(_hide_addresses)
+    target = WebhookTarget(address)
     return LiveSink(
-        WebhookTarget(address),
+        target,
         lambda states: Frame(job_embed(states, title=context.title)),
         settings.update_interval,
+        target.aclose,
     )
 
 

@@ -48,7 +48,7 @@ def loopback_discord() -> Iterator[LoopbackDiscord]:
 
 @pytest.fixture
 def loopback_telegram() -> Iterator[LoopbackTelegram]:
-    """A Telegram server; ``.api_url`` and ``.token`` are what the sink's settings take."""
+    """A Telegram server; ``.url`` and ``.token`` are what the sink's settings take."""
     from similubot_loopback.telegram_server import LoopbackTelegram
 
     with LoopbackTelegram() as server:

@@ -1,15 +1,11 @@
 """The sink "matrix": opens a live message on a room's address."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from similubot_core import Check, Settings, Sink, SinkContext, UsageError
-from similubot_core.live import LiveSink
-from similubot_core.live.text import job_frame
 from similubot_matrix.settings import MatrixSettings
-from similubot_matrix.target import RoomTarget
 
 _ADDRESS = re.compile(
     r"(?P<server>https://[\w.:\[\]-]{1,200}|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?)"
@@ -45,11 +41,13 @@ def open_matrix_sink(context: SinkContext) -> Sink:
             "The sink matrix needs an account's access token in SIMILUBOT_MATRIX_TOKEN or in "
             "[matrix] token; Element shows it under Settings, Help & About."
         )
-    return LiveSink(
-        RoomTarget(server, room, settings.token, settings.seconds_per_event, settings.burst),
-        lambda states: job_frame(states, title=context.title),
-        settings.update_interval,
-    )
+    from similubot_core.live import LiveSink
+    from similubot_core.live.text import job_frame
+    from similubot_matrix.target import RoomTarget
+
+    target = RoomTarget(server, room, settings.token, settings.seconds_per_event, settings.burst)
+    frames = partial(job_frame, title=context.title)
+    return LiveSink(target, frames, settings.update_interval, let_go=target.aclose)
 
 
 def check_matrix(settings: Settings) -> Sequence[Check]:

@@ -1,17 +1,14 @@
 """TelegramProgress: a message of your own bot's that shows progress."""
 
-from __future__ import annotations
-
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
-from similubot_core import ProgressCallback
-from similubot_core.live import LiveMessage, Operations
+from similubot_core.live import LiveProgress
 from similubot_core.live.text import TextFrame, job_frame
 from similubot_telegram.target import ChatTarget, TelegramBot
 
 
-class TelegramProgress:
+class TelegramProgress(LiveProgress[TextFrame]):
     """Shows operations in one message of your bot's, and always ends on their final state.
 
     Make it in the bot's event loop; give `create_callback()` to trackers in any thread. The message
@@ -43,28 +40,6 @@ class TelegramProgress:
         update_interval: float = 5.0,
         operations: Sequence[str] = (),
     ) -> None:
-        if not update_interval > 0:
-            raise ValueError("update_interval must be above 0 seconds")
-        self._operations = Operations(operations)
-        self._message: LiveMessage[TextFrame] = LiveMessage(
-            ChatTarget(bot, chat_id, message_thread_id),
-            lambda: job_frame(self._operations.states(), title=title),
-            update_interval,
-            asyncio.get_running_loop(),
-        )
-        self._callback = self._operations.callback(self._message)
-
-    def create_callback(self) -> ProgressCallback:
-        """The function for `add_callback` or `progress_callback=`; any thread may call it."""
-        return self._callback
-
-    async def aclose(self, timeout: float = 10.0) -> bool:
-        """Show the newest state and let go of the message; await it before the bot is shut down.
-
-        Args:
-            timeout: Seconds to wait at most, whatever Telegram's limits say.
-
-        Returns:
-            Whether the newest state is on the message.
-        """
-        return await self._message.aclose(timeout)
+        target = ChatTarget(bot, chat_id, message_thread_id)
+        frames = partial(job_frame, title=title)
+        super().__init__(target, frames, update_interval, operations)

@@ -6,13 +6,11 @@
         server.type_message("!convert https://...", author=server.add_user("ann"))
         message = server.wait(lambda: server.last_message(author=server.bot))
 
-It runs in a thread of its own, so that one instance serves a test's event loop, a plain test and
-a bot in another process alike. Every method may be called from any thread.
+Every method may be called from any thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeVar
@@ -23,14 +21,14 @@ from similubot_loopback.discord_server.interactions import Interaction, Interact
 from similubot_loopback.discord_server.messages import Message
 from similubot_loopback.discord_server.rest import Request, Rest
 from similubot_loopback.discord_server.state import State, Webhook
-from similubot_loopback.discord_server.thread import PATIENCE, ServerThread
 from similubot_loopback.discord_server.troubles import Troubles
 from similubot_loopback.discord_server.world import Channel, Guild, Role, User
+from similubot_loopback.serving import LoopbackServer
 
 T = TypeVar("T")
 
 
-class LoopbackDiscord:
+class LoopbackDiscord(LoopbackServer):
     """The server. It starts with one server ("guild"), its channel #general and its owner.
 
     Args:
@@ -57,7 +55,7 @@ class LoopbackDiscord:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.add_routes(self._rest.routes())
         app.router.add_get("/gateway/ws", self._state.gateway.handle)
-        self._thread = ServerThread(app, self._state.gateway.drop)
+        super().__init__(app, self._state.gateway.drop)
         self._state.changed = self._thread.changed
         troubles = Troubles(self._thread, self._state, self._interactions, self._rest)
         self.set_limit = troubles.set_limit
@@ -80,39 +78,24 @@ class LoopbackDiscord:
 
     def start(self) -> Self:
         """Serve on a free port of 127.0.0.1."""
-        self._state.base_url = f"http://127.0.0.1:{self._thread.start()}"
+        super().start()
+        self._state.base_url = self.url
         return self
-
-    def stop(self) -> None:
-        """Cut all connections and stop serving; what happened can still be asked."""
-        self._thread.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.start)
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self.stop)
 
     @property
     def api_url(self) -> str:
         """The base of REST, ending in /api/v10 (for SIMILUBOT_DISCORD_API_URL)."""
-        return f"{self._state.base_url}/api/v10"
+        return f"{self.url}/api/v10"
 
     @property
     def gateway_url(self) -> str:
         """The gateway's address, beginning with ws (for SIMILUBOT_DISCORD_GATEWAY_URL)."""
-        return f"ws{self._state.base_url.removeprefix('http')}/gateway/ws"
+        return f"ws{self.url.removeprefix('http')}/gateway/ws"
 
     @property
     def cdn_url(self) -> str:
         """Where attachments are fetched from."""
-        return f"{self._state.base_url}/cdn"
+        return f"{self.url}/cdn"
 
     @property
     def bot(self) -> User:
@@ -198,18 +181,6 @@ class LoopbackDiscord:
     def heartbeats(self) -> int:
         """How many heartbeats have come."""
         return self._state.gateway.heartbeats
-
-    def wait(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
-        """Block until `condition()` is true, and return what it returned.
-
-        It is asked again whenever something changes here, and every 50 ms. Raises TimeoutError.
-        Never from the thread of an event loop that must go on; there, `until`.
-        """
-        return self._thread.wait(condition, timeout)
-
-    async def until(self, condition: Callable[[], T | None], timeout: float = PATIENCE) -> T:
-        """As `wait`, awaited in the test's own event loop."""
-        return await self._thread.until(condition, timeout)
 
     # -- making the world -------------------------------------------------------------------
 

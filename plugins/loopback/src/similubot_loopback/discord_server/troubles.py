@@ -12,7 +12,7 @@ from similubot_loopback.discord_server.limits import Fault
 from similubot_loopback.discord_server.messages import Message
 from similubot_loopback.discord_server.rest import Rest
 from similubot_loopback.discord_server.state import State
-from similubot_loopback.discord_server.thread import ServerThread
+from similubot_loopback.serving import ServerThread
 
 
 class Troubles:

@@ -7,8 +7,7 @@
         server.wait(lambda: room.messages)
 
 It limits as Synapse does by default: ten events of an account at once, then one in five seconds.
-Source: "Matrix client-server API" 1.11; the answers are those of Synapse 1.140. Every method may be
-called from any thread.
+Source: "Matrix client-server API" 1.11; the answers are those of Synapse 1.140.
 """
 
 from __future__ import annotations
@@ -20,15 +19,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, Self, TypeVar
+from typing import NoReturn
 
 from aiohttp import web
 
-from similubot_loopback.discord_server.thread import ServerThread
+from similubot_loopback.serving import LoopbackServer
 
-T = TypeVar("T")
-WAIT = 30.0
-"""Seconds that a test waits at most, unless it says otherwise."""
 Content = Mapping[str, object]
 LARGEST = 65_536
 HOST = "loopback.invalid"
@@ -100,7 +96,7 @@ class _RefusedError(Exception):
         self.status, self.code, self.wait = status, code, wait
 
 
-class LoopbackMatrix:
+class LoopbackMatrix(LoopbackServer):
     """The server.
 
     Args:
@@ -119,7 +115,6 @@ class LoopbackMatrix:
         self.limited = True
         """Cleared, nothing is limited."""
         self.burst, self.a_second = 10, 0.2
-        self.url = ""
         self._clock = clock
         self._spent = -math.inf
         self._rooms: dict[str, Room] = {}
@@ -130,14 +125,7 @@ class LoopbackMatrix:
         self._lost: list[str] = []
         app = web.Application()
         app.router.add_route("*", "/_matrix/client/v3/{path:.*}", self._answer)
-        self._thread = ServerThread(app, _nothing_to_close)
-
-    def __enter__(self) -> Self:
-        self.url = f"http://127.0.0.1:{self._thread.start()}"
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._thread.stop()
+        super().__init__(app)
 
     # -- for tests ------------------------------------------------------------------------------
 
@@ -174,10 +162,6 @@ class LoopbackMatrix:
     def requests(self, method: str = "") -> list[Request]:
         """What came, oldest first."""
         return self._thread.call(lambda: [r for r in self._log if method in ("", r.method)])
-
-    def wait(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
-        """Block until `condition()` is true, and return what it returned; or TimeoutError."""
-        return self._thread.wait(condition, timeout)
 
     # -- the API --------------------------------------------------------------------------------
 
@@ -285,10 +269,6 @@ class LoopbackMatrix:
         if wait > 0:
             raise _RefusedError(429, "M_LIMIT_EXCEEDED", "Too Many Requests", wait)
         self._spent = spent + gap
-
-
-async def _nothing_to_close() -> None:
-    """Nothing is open between requests."""
 
 
 def _cut(request: web.Request) -> NoReturn:

@@ -2,14 +2,13 @@
 
     with LoopbackTelegram() as server:
         chat = server.add_chat(group=True)
-        point_the_bot_at(server.api_url, server.token)
+        point_the_bot_at(server.url, server.token)
         ...
         server.wait(lambda: chat.messages)
 
 It keeps Telegram's limits: about one message a second in a chat, 20 a minute in a group, 30 a
 second in all, edits counted as messages; and gives its errors in its words. Sources: "Bots FAQ",
 "Bot API".
-Every method may be called from any thread.
 """
 
 from __future__ import annotations
@@ -22,16 +21,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
 
 from aiohttp import web
 
-from similubot_loopback.discord_server.thread import ServerThread
+from similubot_loopback.serving import LoopbackServer
 from similubot_loopback.telegram_server.markup import BadMarkupError, Entity, found_in, parse_html
 
-T = TypeVar("T")
-WAIT = 30.0
-"""Seconds that a test waits at most, unless it says otherwise."""
 Parameters = Mapping[str, str]
 LONGEST = 4096
 NOT_MODIFIED = (
@@ -94,7 +89,7 @@ class _RefusedError(Exception):
         self.code, self.retry_after = code, retry_after
 
 
-class LoopbackTelegram:
+class LoopbackTelegram(LoopbackServer):
     """The server.
 
     Args:
@@ -120,15 +115,7 @@ class LoopbackTelegram:
         self._faults: list[tuple[str, int, str, int | None]] = []
         app = web.Application()
         app.router.add_route("*", "/bot{token}/{method}", self._answer)
-        self._thread = ServerThread(app, _nothing_to_close)
-        self.api_url = ""
-
-    def __enter__(self) -> Self:
-        self.api_url = f"http://127.0.0.1:{self._thread.start()}"
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._thread.stop()
+        super().__init__(app)
 
     # -- for tests ------------------------------------------------------------------------------
 
@@ -158,14 +145,6 @@ class LoopbackTelegram:
         return self._thread.call(
             lambda: [r for r in self._log if method.lower() in r.method.lower()]
         )
-
-    def wait(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
-        """Block until `condition()` is true, and return what it returned; or TimeoutError."""
-        return self._thread.wait(condition, timeout)
-
-    async def until(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
-        """As `wait`, awaited in the test's own event loop."""
-        return await self._thread.until(condition, timeout)
 
     # -- the API --------------------------------------------------------------------------------
 
@@ -277,10 +256,6 @@ class LoopbackTelegram:
             windows.append(window)
         for window in windows:
             window.append(now)
-
-
-async def _nothing_to_close() -> None:
-    """Nothing is open between requests."""
 
 
 async def _parameters(request: web.Request) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The thread that the loopback Discord serves in, and how other threads ask it and wait for it."""
+"""What the loopback messengers share: a thread that serves, and how others ask it and wait."""
 
 from __future__ import annotations
 
@@ -7,13 +7,73 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from aiohttp import web
 
 T = TypeVar("T")
 PATIENCE = 10.0
 RECHECK = 0.05
+WAIT = 30.0
+"""Seconds that a test waits at most, unless it says otherwise."""
+
+
+async def _nothing_to_close() -> None:
+    """Nothing is open between requests."""
+
+
+class LoopbackServer:
+    """A server of this machine, used in a with block, or an async one.
+
+    It runs in a thread of its own, so that one instance serves a test's event loop, a plain test
+    and a program in another process alike. Every method may be called from any thread.
+
+    Args:
+        app: The application.
+        closing: Awaited in the thread before the server closes.
+
+    Attributes:
+        url: Its address, such as ``http://127.0.0.1:40123``; "" before it has started.
+    """
+
+    def __init__(
+        self, app: web.Application, closing: Callable[[], Awaitable[None]] = _nothing_to_close
+    ) -> None:
+        self.url = ""
+        self._thread = ServerThread(app, closing)
+
+    def start(self) -> Self:
+        """Serve on a free port of 127.0.0.1."""
+        self.url = f"http://127.0.0.1:{self._thread.start()}"
+        return self
+
+    def stop(self) -> None:
+        """Cut all connections and stop serving; what happened can still be asked."""
+        self._thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def wait(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
+        """Block until `condition()` is true, and return what it returned; or TimeoutError.
+
+        It is asked again whenever something changes here, and every 50 ms. Never from the thread
+        of an event loop that must go on; there, `until`.
+        """
+        return self._thread.wait(condition, timeout)
+
+    async def until(self, condition: Callable[[], T | None], timeout: float = WAIT) -> T:
+        """As `wait`, awaited in the test's own event loop."""
+        return await self._thread.until(condition, timeout)
 
 
 class ServerThread:
@@ -36,7 +96,7 @@ class ServerThread:
         """Begin to serve; returns the port."""
         started: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(
-            target=self._serve, args=(started,), name="loopback-discord", daemon=True
+            target=self._serve, args=(started,), name="similubot-loopback", daemon=True
         )
         self._thread.start()
         return started.result(PATIENCE)
