@@ -95,6 +95,7 @@ class PercentRow:
             where it counts up to one; None where there is none.
         is_bar: Whether it looks like a bar or a counter; else it may be any line with a number,
             such as one with a file's name, until it has moved.
+        name: The words it begins with, for people; "" where it begins with a number.
     """
 
     percentage: float
@@ -103,6 +104,7 @@ class PercentRow:
     label: str = ""
     total: tuple[float, float] | None = None
     is_bar: bool = True
+    name: str = ""
 
     @property
     def done(self) -> float | None:
@@ -160,13 +162,19 @@ def percent_row(line: str, context: str) -> PercentRow | None:
     if not percents:
         # "(3/40) checking x" and "(3/40) installing x" are two phases.
         verb = _PHASE.match(line, first.end) if line[first.end :].startswith(")") else None
-        words = _shape(line[: first.start]) if first.steps else ""
-        kind = "B" if first.is_size else verb[1] if verb else words
+        words = _shape(line[: first.start]) if first.steps or first.is_size else ""
+        kind = f"B{words}" if first.is_size else verb[1] if verb else words
         whole = (first.whole, first.whole)
-        return PercentRow(first.percentage, f"/{kind}", speed, label, whole)
+        return PercentRow(first.percentage, f"/{kind}", speed, label, whole, name=_words(line))
     key = f"%{_shape(line)}{' '.join(_NUMBERED_NAME.findall(line))}"
     return PercentRow(
-        first.percentage, key, speed, label, _total(line, first.percentage), is_bar=is_bar
+        first.percentage,
+        key,
+        speed,
+        label,
+        _total(line, first.percentage),
+        is_bar=is_bar,
+        name=_words(line),
     )
 
 
@@ -276,7 +284,7 @@ def _shape(line: str) -> str:
 
 def _words(line: str) -> str:
     """The words at the beginning of a row: "Receiving objects"."""
-    return re.split(r"[:\d%(\[|.]", line.strip(), maxsplit=1)[0].strip()[:60]
+    return re.split(r"[:\d%(\[|.━╸╺█]", line.strip(), maxsplit=1)[0].strip()[:60]
 
 
 def _total(line: str, percentage: float) -> tuple[float, float] | None:

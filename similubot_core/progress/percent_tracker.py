@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from similubot_core.progress._percent_rows import STILL_LOOKING, PercentRow, percent_row, phase_of
+from similubot_core.progress.row_parts import RowParts
 from similubot_core.progress.tracker import Changes, ProgressTracker
 
 TRACKER_NAME = "percent"
@@ -88,6 +89,10 @@ class _Evidence:
     rows: dict[str, _History] = field(default_factory=dict)
     began_anew: int = 0
     several: bool = False
+    last: str = ""
+    side_by_side: bool = False
+    is_new: bool = False
+    """Whether the row that was taken last had begun anew."""
 
     @property
     def phase(self) -> int:
@@ -99,6 +104,11 @@ class _Evidence:
         """Take a row; tell whether it is the progress of the whole."""
         now = self.clock()
         history = self.rows.get(row.key)
+        # A row that comes again after another one has moved.
+        returns = history is not None and self.last != row.key
+        self.side_by_side = self.side_by_side or returns
+        self.last = row.key
+        self.is_new = False
         if history is None:
             if len(self.rows) >= _MOST_ROWS:
                 self.rows.pop(next(iter(self.rows)))
@@ -111,6 +121,7 @@ class _Evidence:
             self.began_anew += 1
             self.several = True
             history.begin(row.percentage, now)
+            self.is_new = True
         elif row.total and row.total[0] > history.total * GROWS_BY:
             history.begin(row.percentage, now)
             history.growths += 1
@@ -163,8 +174,9 @@ class PercentTracker(ProgressTracker):
     """Reads percentages and counts out of what any tool prints.
 
     A number counts when it is shown to be the progress of the whole; else the message says what the
-    row says, such as "2nd phase, Receiving objects: 40 %", and the percentage stays unknown. What a
-    program reports to its terminal (OSC 9;4) goes before its rows.
+    row says, such as "2nd phase, Receiving objects: 40 %", and the percentage stays unknown. Bars
+    that move side by side are parts of the operation. What a program reports to its terminal
+    (OSC 9;4) goes before its rows.
 
     Args:
         operation: The operation's name for people; `watch` gives the program's.
@@ -177,6 +189,7 @@ class PercentTracker(ProgressTracker):
         super().__init__(operation, clock)
         self._reading = threading.Lock()
         self._evidence = _Evidence(clock)
+        self._parts = RowParts(self)
         self._context = ""
         self._reports = False
         self._looks = False
@@ -193,6 +206,7 @@ class PercentTracker(ProgressTracker):
                 if self._evidence.is_level(row):
                     continue
                 percentage, changes = self._changes(row, counts)
+                self._show_part(row)
             found = True
             self.update(percentage, **changes)
         return found
@@ -212,13 +226,23 @@ class PercentTracker(ProgressTracker):
         if counts:
             return row.percentage, {"speed": row.speed}
         changes: Changes = {"speed": row.speed}
-        if self._evidence.several or row.label:
+        if self._evidence.side_by_side:
+            changes["eta"] = None
+            changes["message"] = "several bars, side by side"
+        elif self._evidence.several or row.label:
             changes["eta"] = None
             number = self._evidence.phase
             phase = f"{_ordinal(number)} phase, " if number > 1 else ""
             label = f"{row.label}: " if row.label else ""
             changes["message"] = f"{phase}{label}{row.percentage:.4g} %"
         return None, changes
+
+    def _show_part(self, row: PercentRow) -> None:
+        """Show one of several rows that move side by side as a part."""
+        if self._evidence.side_by_side and row.is_bar:
+            if self._evidence.is_new:
+                self._parts.end(row.key)
+            self._parts.show(row.key, row.name or "bar", row.percentage, row.speed)
 
     def _row(self, line: str) -> PercentRow | None:
         if self._reports:

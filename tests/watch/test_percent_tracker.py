@@ -113,6 +113,27 @@ def test_of_two_bars_neither_is_the_whole() -> None:
     assert set(percentages(NESTED)) == {0}
 
 
+def test_bars_that_move_side_by_side_are_parts() -> None:
+    clock = FakeClock()
+    tracker, seen = PercentTracker(clock=clock), dict[str, list[float]]()
+
+    def see(info: ProgressInfo) -> None:
+        if info.parent is not None:
+            seen.setdefault(f"{info.operation} {info.id}", []).append(info.percentage)
+
+    tracker.add_callback(see)
+    for outer in (0, 20, 40):
+        tracker.parse_output(f"outer: {outer:3}%|███ | {outer // 20}/5")
+        for inner in (0, 50, 95):
+            tracker.parse_output(f"inner: {inner:3}%|███ | {inner}/100")
+            clock.advance(1)
+    tracker.complete()
+    names = [key.split()[0] for key in seen]
+    assert names.count("outer") == 1
+    assert names.count("inner") == 2  # each time it begins anew is another part
+    assert all(shown == sorted(shown) for shown in seen.values())
+
+
 @pytest.mark.parametrize("bar", ["━━━━╸ ", "====> ", ""])
 def test_a_bar_that_stands_still_beside_another_is_a_bar(bar: str) -> None:
     rows = "".join(f"outer {bar}0%\ninner {bar}{n}%\n" for n in (5, 10, 20, 40, 80))

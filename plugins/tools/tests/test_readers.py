@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from similubot_core.progress.info import ProgressInfo
 from similubot_tools import PROGRAMS, ToolTracker
 from similubot_tools.readers import READERS
 
@@ -163,6 +164,13 @@ def test_a_row_says_what_the_tool_means(name: str, line: str, percentage: float)
     assert seen == [pytest.approx(percentage)]
 
 
+def test_a_few_steps_before_the_build_and_a_second_build_claim_nothing() -> None:
+    rows = "[0/1] Re-running CMake...\n[1/1] Re-checking globbed directories...\n"
+    assert read("ninja", rows)[0] == [0, 0]
+    assert read("ninja", rows + "[1/40] CC a.o\n[20/40] CC b.o\n")[0][-1] == 50
+    assert read("ninja", "[10/40] CC a.o\n[1/50] CC a.o\n[40/50] CC b.o\n")[0] == [25, 25, 25]
+
+
 def test_numbers_alone_count_where_pv_was_asked_for_them() -> None:
     assert read("pv", "25\n", "pv", "-n", "x")[0] == [25]
     assert read("pv", "25\n", "pv", "x")[0] == []
@@ -249,3 +257,59 @@ def test_a_long_line_is_read_without_trying_every_way(name: str, piece: str) -> 
 
 def test_it_keeps_the_rules(assert_tracker_keeps_the_rules: Callable[..., None]) -> None:
     assert_tracker_keeps_the_rules(lambda: ToolTracker("wget"), lines(sample("wget-bar.txt")))
+
+
+def parts(name: str, text: str, *command: str) -> dict[str, list[float]]:
+    """The percentages of each part that was shown, and 100 where it ended."""
+    tracker, seen = ToolTracker(name, command), dict[str, list[float]]()
+
+    def see(info: ProgressInfo) -> None:
+        if info.parent is not None:
+            seen.setdefault(info.operation, []).append(info.percentage)
+
+    tracker.add_callback(see)
+    for line in lines(text):
+        tracker.parse_output(line)
+        tracker.get_current_progress()
+    tracker.fail("so that all is told")
+    return seen
+
+
+def test_dockers_layers_are_parts_downloaded_and_then_extracted() -> None:
+    text = (
+        "5353e63c3c02: Downloading  8MB/16MB\n"
+        "988777cd8a6d: Downloading [=>    ]  1.5MB/6MB\n"
+        "5353e63c3c02: Download complete\n"
+        "5353e63c3c02: Extracting  4MB/16MB\n"
+    )
+    seen = parts("docker", text)
+    assert {name: shown[-1] for name, shown in seen.items()} == {
+        "5353e63c3c02 Downloading": 100,
+        "988777cd8a6d Downloading": 25,
+        "5353e63c3c02 Extracting": 25,
+    }
+    assert read("docker", text)[1].get_current_progress().percentage == 0
+
+
+def test_aria2s_downloads_side_by_side_are_parts() -> None:
+    text = (
+        "[DL:3.0MiB][#2089b0 1.0MiB/4.0MiB(25%)][#f2d1a2 1.0MiB/2.0MiB(50%)]\n"
+        "[DL:3.0MiB][#2089b0 2.0MiB/4.0MiB(50%)]\n"
+    )
+    seen = parts("aria2c", text, "aria2c", "-Z", "a", "b")
+    assert {name: shown[-1] for name, shown in seen.items()} == {
+        "download 2089b0": 50,
+        "download f2d1a2": 100,
+    }
+
+
+def test_xz_of_several_files_knows_no_whole() -> None:
+    row = "  25.0 %       3.0 MiB / 12.0 MiB = 0.250   5.0 MiB/s   0:02   0:06"
+    assert read("xz", row, "xz", "-v", "-T", "2", "a")[0] == [25]
+    assert read("xz", row, "xz", "-v", "a", "b")[0] == [0]
+
+
+def test_wget_of_unknown_length_tells_bytes() -> None:
+    row = "out.bin               [    <=>             ]   4.00M  2.00MB/s               "
+    now = read("wget", row, "wget", "http://a.test/x")[1].get_current_progress()
+    assert (now.percentage, now.current_size, now.speed) == (0, 4 * 1024**2, 2 * 1024**2)

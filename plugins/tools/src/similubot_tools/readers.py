@@ -13,6 +13,19 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One of several things that go on side by side.
+
+    Attributes:
+        name: For people; the same each time.
+        percentage: How far it is, 0 to 100; None when it has ended.
+    """
+
+    name: str
+    percentage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What one line says. None is unknown.
 
@@ -26,6 +39,7 @@ class Reading:
         phase_percentage: How far that phase or item is, 0 to 100.
         message: A sentence for people where no phase is named.
         steps: Whether the percentage counts steps, of which more may turn up.
+        rows: Those of several things that go on side by side.
     """
 
     percentage: float | None = None
@@ -37,6 +51,7 @@ class Reading:
     phase_percentage: float | None = None
     message: str = ""
     steps: bool = False
+    rows: tuple[Row, ...] = ()
 
 
 Reader = Callable[[str], Reading | None]
@@ -190,6 +205,9 @@ _WGET_BAR = re.compile(
 _WGET_DOTS = re.compile(
     rf"\s*\d+[KMG]?(?: [.,]{{1,10}})+\s+(\d{{1,3}})%\s+({_NUMBER})([KMGT]?)[= ].*"
 )
+_WGET_BYTES = re.compile(
+    rf".{{1,60}}?\s\[\s*<=>\s*\]\s+({_NUMBER})([KMGT]?)\s+(?:({_NUMBER})([KMGT]?)B/s|--\.-[KMGT]?B/s)?.*"
+)
 _WGET_MANY = re.compile(
     r"-(?:r|m|p|i|[a-zA-Z]*[rmpi])|--(?:recursive|mirror|page-requisites|input-file.*)"
 )
@@ -208,6 +226,9 @@ def wget(command: Sequence[str]) -> Reader:
             done = size(match[2], match[3])
             speed = float(size(match[4], match[5])) if match[4] else None
         else:
+            if told := _WGET_BYTES.fullmatch(line):
+                speed = float(size(told[3], told[4])) if told[3] else None
+                return Reading(done=None if several else size(told[1], told[2]), speed=speed)
             match = _WGET_DOTS.fullmatch(line)
             if match is None:
                 return None
@@ -252,22 +273,38 @@ def apt(command: Sequence[str]) -> Reader:
 
 _LAYER = re.compile(
     r" ?([0-9a-f]{12}):? (Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete"
-    r"|Extracting|Pull complete|Already exists)(?:\s.*)?"
+    r"|Extracting|Pull complete|Already exists)"
+    rf"(?:\s{{1,4}}(?:\[[=> ]{{0,200}}\]\s{{1,8}})?({_NUMBER})([kMGT]?B)/({_NUMBER})([kMGT]?B))?"
+    r"(?:\s.*)?"
 )
 _BUILD_STEP = re.compile(r"#\d{1,6} \[(?:[^\]]{1,60} )?(\d{1,4})/(\d{1,4})\] .*")
 _MOST_LAYERS = 4096
 
 
 def docker(command: Sequence[str]) -> Reader:
-    """The layers of ``docker pull`` that are done, and the steps of a plain build."""
+    """The layers of ``docker pull``, and the steps of a plain build.
+
+    A layer is downloaded and then extracted; how long each takes differs, so the whole is unknown.
+    """
     layers: dict[str, bool] = {}
 
     def read(line: str) -> Reading | None:
         match = _LAYER.fullmatch(line)
         if match is not None:
-            if match[1] in layers or len(layers) < _MOST_LAYERS:
-                layers[match[1]] = match[2] in ("Pull complete", "Already exists")
-            return Reading(message=f"{sum(layers.values())} of {len(layers)} layers done")
+            layer, does = match[1], match[2]
+            if layer in layers or len(layers) < _MOST_LAYERS:
+                layers[layer] = does in ("Pull complete", "Already exists")
+            told = f"{sum(layers.values())} of {len(layers)} layers done"
+            if does in ("Downloading", "Extracting"):
+                total = size(match[5], match[6], 1000) if match[5] else 0
+                if not total:
+                    return Reading(message=told)
+                share = 100.0 * min(1.0, size(match[3], match[4], 1000) / total)
+                return Reading(message=told, rows=(Row(f"{layer} {does}", share),))
+            ended = [Row(f"{layer} Downloading")] if does.endswith("omplete") else []
+            if does == "Pull complete":
+                ended.append(Row(f"{layer} Extracting"))
+            return Reading(message=told, rows=tuple(ended))
         match = _BUILD_STEP.fullmatch(line)
         return Reading(message=f"step {match[1]} of {match[2]}") if match else None
 
@@ -276,18 +313,26 @@ def docker(command: Sequence[str]) -> Reader:
 
 _STEPS = re.compile(r"\[(\d{1,9})/(\d{1,9})\] .*")
 _CMAKE = re.compile(r"\[\s{0,2}(\d{1,3})%\] .*")
+_FEW_STEPS = 9
 _CARGO = re.compile(r"\s{0,16}Building \[[=> ]{0,200}\] (\d{1,9})/(\d{1,9})(?::.*)?")
 
 
 def _steps(pattern: re.Pattern[str], unit: str) -> Callable[[Sequence[str]], Reader]:
     def make(command: Sequence[str]) -> Reader:
+        last = 0
+        again = False
+
         def read(line: str) -> Reading | None:
+            nonlocal last, again
             match = pattern.fullmatch(line)
             if match is None or not 0 <= int(match[1]) <= int(match[2]):
                 return None
             done, total = int(match[1]), int(match[2])
+            again = again or done < last  # such as of a second build
+            # Of a few steps more may follow: ninja runs CMake anew as "[0/1]" before it builds.
+            last = done if total > _FEW_STEPS else 0
             return Reading(
-                percentage=100.0 * done / total if total else None,
+                percentage=100.0 * done / total if last and not again else None,
                 message=f"{unit} {done} of {total}",
                 steps=True,
             )
@@ -336,28 +381,46 @@ def dd(command: Sequence[str]) -> Reader:
 
 _ARIA2 = re.compile(
     rf"\[#([0-9a-f]{{6}}) ({_NUMBER})([KMGT]?i?B)/({_NUMBER})([KMGT]?i?B)(?:\((\d{{1,3}})%\))?"
-    rf"[^\]]*?(?:DL:({_NUMBER})([KMGT]?i?B))?(?: UL:[^ \]]*)?(?: ETA:[^ \]]*)?\]"
+    rf"[^\]]{{0,200}}?(?:DL:({_NUMBER})([KMGT]?i?B))?"
+    r"(?: UL:[^ \]]{0,40})?(?: ETA:[^ \]]{0,40})?\]"
 )
+_ARIA2_SUM = re.compile(rf"\[DL:({_NUMBER})([KMGT]?i?B)(?: UL:[^ \]]{{1,40}})?\]")
 
 
 def aria2c(command: Sequence[str]) -> Reader:
-    """aria2c's read-outs."""
+    """aria2c's read-outs; downloads that go on side by side are rows."""
     several = any(
         re.fullmatch(r"-[a-zA-Y]*Z[a-zA-Z]*|-i.*|--(?:force-sequential|input-file).*", word)
         for word in command[1:]
     )
-    ids: set[str] = set()
+    seen: set[str] = set()
+    shown: set[str] = set()
 
     def read(line: str) -> Reading | None:
+        nonlocal shown
+        together = _ARIA2_SUM.match(line)
+        if together is not None:
+            rows = [
+                Row(f"download {match[1]}", float(match[6] or 0))
+                for match in _ARIA2.finditer(line, together.end())
+            ]
+            names = {row.name for row in rows}
+            ended = [Row(name) for name in sorted(shown - names)]
+            shown = names
+            seen.update(names)
+            return Reading(speed=float(size(together[1], together[2])), rows=(*ended, *rows))
         match = _ARIA2.match(line)
         if match is None:
             return None
-        if len(ids) < 2:
-            ids.add(match[1])
+        name = f"download {match[1]}"
+        if len(seen) < 2:
+            seen.add(name)
+        ended = [Row(other) for other in sorted(shown - {name})]
+        shown &= {name}
         speed = float(size(match[7], match[8])) if match[7] else None
         percentage = float(match[6]) if match[6] else None
-        if several or len(ids) > 1:
-            return Reading(speed=speed, phase=f"download {match[1]}", phase_percentage=percentage)
+        if several or len(seen) > 1:
+            return Reading(speed=speed, phase=name, phase_percentage=percentage, rows=tuple(ended))
         return Reading(percentage=percentage, done=size(match[2], match[3]), speed=speed)
 
     return read
@@ -406,14 +469,24 @@ _XZ = re.compile(
 )
 
 
+_XZ_VALUES = re.compile(r"-[a-zA-Z]*[STMF]|--(?:suffix|threads|format|check|files)")
+
+
 def xz(command: Sequence[str]) -> Reader:
-    """Xz -v's share of the input."""
+    """Xz -v's share of the input: with several files, of each by itself."""
+    files = [
+        word
+        for before, word in pairwise(command)
+        if not word.startswith("-") and not _XZ_VALUES.fullmatch(before)
+    ]
 
     def read(line: str) -> Reading | None:
         match = _XZ.fullmatch(line)
         if match is None:
             return None
         speed = float(size(match[4], match[5])) if match[4] else None
+        if len(files) > 1:
+            return Reading(speed=speed, phase="current file", phase_percentage=float(match[1]))
         return Reading(percentage=float(match[1]), speed=speed)
 
     return read
@@ -467,7 +540,12 @@ def pip(command: Sequence[str]) -> Reader:
         if match is not None:
             total = size(match[4], match[5])
             share = size(match[2], match[3]) / total if total else 0.0
-            return Reading(phase=match[1], phase_percentage=100.0 * min(share, 1.0))
+            percentage = 100.0 * min(share, 1.0)
+            if percentage >= 100:
+                return Reading(rows=(Row(match[1]),))
+            return Reading(
+                phase=match[1], phase_percentage=percentage, rows=(Row(match[1], percentage),)
+            )
         match = _PIP.fullmatch(line)
         if match is None or not float(match[2].replace(",", ".")):
             return None
@@ -536,7 +614,8 @@ def restic(command: Sequence[str]) -> Reader:
     """Restic's status line, or its JSON (``--json``).
 
     A backup goes on looking for files meanwhile; it tells the time left once it has them all. It
-    reads ahead of what it uploads, so that its share of a small backup says little.
+    reads ahead of what it uploads, and fetches whole packs before it restores files, so that its
+    share of a small backup says little.
     """
     restores = "restore" in command
     knows_all = restores
@@ -544,8 +623,9 @@ def restic(command: Sequence[str]) -> Reader:
     def whole(percentage: float | None, done: int | None, total: int | None) -> Reading:
         if not knows_all or percentage is None or not 0 <= percentage <= 100:
             return Reading(done=done, message="still looking for files")
-        if not restores and (total or 0) < _RESTIC_READS_AHEAD * 10:
-            return Reading(done=done, message="reading ahead of the upload")
+        if (total or 0) < _RESTIC_READS_AHEAD * 10:
+            told = "fetching packs" if restores else "reading ahead of the upload"
+            return Reading(done=done, message=told)
         return Reading(percentage=percentage, done=done, total=total)
 
     def read(line: str) -> Reading | None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from similubot_core.progress.row_parts import RowParts
 from similubot_core.progress.tracker import Changes, ProgressTracker
 from similubot_tools.readers import READERS, Reading
 
@@ -19,7 +20,7 @@ class ToolTracker(ProgressTracker):
 
     The percentage is that of the whole run, or stays where it is. Where the tool shows several
     phases or items one after another, the message and the details ``phase`` and
-    ``phase_percentage`` tell of the current one.
+    ``phase_percentage`` tell of the current one. What goes on side by side is shown as parts.
 
     Args:
         name: The tool's name in `similubot_tools.readers.READERS`.
@@ -41,6 +42,7 @@ class ToolTracker(ProgressTracker):
         self._read = READERS[name](tuple(command))
         self._last = 0.0
         self._item = 1
+        self._parts = RowParts(self)
 
     def parse_output(self, text: str) -> bool:
         """Read one or more whole lines of the tool's stdout or stderr; see the base class."""
@@ -52,9 +54,17 @@ class ToolTracker(ProgressTracker):
                     continue
                 several = self._follow(reading)
                 item = self._item
+                self._show_rows(reading)
             found = True
             self._show(reading, several, item)
         return found
+
+    def _show_rows(self, reading: Reading) -> None:
+        for row in reading.rows:
+            if row.percentage is None:
+                self._parts.end(row.name)
+            else:
+                self._parts.show(row.name, row.name, row.percentage)
 
     def _follow(self, reading: Reading) -> bool:
         """Whether more than one item was counted so far."""
