@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from similubot_core import CancelToken, ConversionRequest, StageContext
 from similubot_ffmpeg import AudioConverter
 from similubot_loopback.media import make_sound
 
 Decoded = Callable[[Path], float]
+MEDIA = Path(__file__).parent / "media"
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +160,99 @@ def test_encryption_of_a_fragmented_file_is_named(
     kid = ("-encryption_kid", "a7" * 16)
     make_sound(file, 3.0, maker, "-c:a", "aac", *pieces, *key, *kid)
     assert "is protected by Common Encryption (CENC)" in refused(converter, file)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("aac", ("-c:a", "aac", "-b:a", "192k")),
+        ("ac3", ()),
+        ("mp3", ("-c:a", "libmp3lame", "-b:a", "192k", "-write_xing", "0")),
+        ("mpg", ("-c:a", "mp2")),
+        ("avi", ("-c:a", "mp2")),
+        ("wma", ("-c:a", "wmav2")),
+        ("webm", ("-c:a", "libvorbis", "-b:a", "192k")),
+        ("opus", ("-c:a", "libopus", "-b:a", "128k")),
+    ],
+)
+@pytest.mark.parametrize("end", [0.7, 1.0])
+def test_what_a_downloader_left_empty_is_missing(
+    suffix: str,
+    options: tuple[str, ...],
+    end: float,
+    newest: AudioConverter,
+    maker: Path,
+    tmp_path: Path,
+) -> None:
+    file = make_sound(tmp_path / f"a.{suffix}", 4.0, maker, *options)
+    data = bytearray(file.read_bytes())
+    begins, ends = len(data) * 3 // 10, int(len(data) * end)
+    data[begins:ends] = bytes(ends - begins)
+    file.write_bytes(data)
+    assert " is damaged: " in refused(newest, file)
+
+
+def test_of_a_file_that_is_mostly_empty_the_rest_can_be_kept(
+    converter: AudioConverter, maker: Path, tmp_path: Path, decoded: Decoded
+) -> None:
+    file = make_sound(tmp_path / "a.m4a", 4.0, maker, "-c:a", "aac", "-movflags", "+faststart")
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) * 3 // 10] + bytes(len(data) * 7 // 10))
+    assert "is damaged: only 1." in refused(converter, file)
+    request = ConversionRequest(64, keep_damaged=True)
+    kept = converter.run(file, request, StageContext(tmp_path, CancelToken()))
+    assert kept.name == "a (damaged).m4a"
+    assert 0.5 < decoded(kept) < 2
+
+
+def test_ogg_that_changes_its_codec_on_the_way_is_not_whole(
+    converter: AudioConverter, maker: Path, tmp_path: Path
+) -> None:
+    parts = [
+        make_sound(tmp_path / name, 2.0, maker, "-c:a", codec).read_bytes()
+        for name, codec in (("a.ogg", "libvorbis"), ("b.opus", "libopus"))
+    ]
+    file = tmp_path / "both.ogg"
+    file.write_bytes(b"".join(parts))
+    ok, _, error = converter.convert_to_aac(file)
+    # 4.2.2 reads on, and drops what comes: nothing of what it says tells of that.
+    if not ok:
+        assert "after its first 2.0s comes something that FFmpeg cannot read" in (error or "")
+
+
+@pytest.mark.parametrize("name", ["he-aac-explicit.m4a", "he-aac-implicit.m4a", "he-aac-mono.m4a"])
+@pytest.mark.parametrize("bitrate", [None, 64])
+def test_he_aac_is_copied_or_encoded_at_its_full_rate(
+    name: str, bitrate: int | None, converter: AudioConverter, decoded: Decoded
+) -> None:
+    ok, path, error = converter.convert_to_aac(MEDIA / name, bitrate)
+    assert ok, error
+    assert path is not None
+    assert decoded(Path(path)) == pytest.approx(decoded(MEDIA / name), abs=0.2)
+    _, info, _ = converter.get_media_info(path)
+    assert info is not None
+    assert info.audio is not None
+    assert info.audio.sample_rate == 44_100
+
+
+@pytest.mark.parametrize("name", ["he-aac-v2.aac", "he-aac-v2-implicit.m4a"])
+@pytest.mark.parametrize("bitrate", [None, 64])
+def test_parametric_stereo_stays_stereo(
+    name: str, bitrate: int | None, converter: AudioConverter, decoded: Decoded
+) -> None:
+    ok, path, error = converter.convert_to_aac(MEDIA / name, bitrate)
+    assert ok, error
+    assert path is not None
+    assert decoded(Path(path)) == pytest.approx(decoded(MEDIA / name), abs=0.2)
+    _, info, _ = converter.get_media_info(path)
+    assert info is not None
+    assert info.audio is not None
+    assert (info.audio.sample_rate, info.audio.layout) == (44_100, "stereo")
+
+
+def test_a_kind_of_aac_that_ffmpeg_does_not_know_is_said_to_be_that(
+    converter: AudioConverter,
+) -> None:
+    assert refused(converter, MEDIA / "aac-eld.m4a") == (
+        "The audio of aac-eld.m4a is of a kind that this FFmpeg cannot decode."
+    )

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from similubot_ffmpeg.source_end import SourceEnd, source_end
-from similubot_loopback.media import make_sound
+from similubot_ffmpeg.source_end import SourceEnd, blank_share, ogg_lacks_pages, source_end
+from similubot_loopback.media import make_sound, run_ffmpeg
 
 KINDS = {
     "wav": ("wav", ()),
@@ -92,6 +92,59 @@ def test_the_sizes_that_programs_write_into_pipes_are_unknown(size: int, tmp_pat
         + bytes(1000)
     )
     assert source_end(file, "wav") is None
+
+
+@pytest.mark.parametrize(("begin", "end", "share"), [(0.3, 0.5, 0.2), (0.4, 1.0, 0.6), (0, 0, 0)])
+def test_long_runs_of_zeros_are_counted(
+    begin: float, end: float, share: float, made: dict[str, Path], tmp_path: Path
+) -> None:
+    data = bytearray(made["flv"].read_bytes() * 4)
+    begins, ends = int(len(data) * begin), int(len(data) * end)
+    data[begins:ends] = bytes(ends - begins)
+    file = tmp_path / "a"
+    file.write_bytes(data)
+    assert blank_share(file) == pytest.approx(share, abs=0.02)
+
+
+def test_zeros_in_the_tags_at_the_beginning_are_not_counted(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.mp3"
+    file.write_bytes(b"ID3\3\0\0\0\4\0\0" + bytes(65_536) + made["mp3"].read_bytes())
+    assert blank_share(file) == 0
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_pages_of_ogg_are_missing_where_their_numbers_say_so(
+    kind: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    data = made[kind].read_bytes()
+    assert not ogg_lacks_pages(made[kind])
+    file = tmp_path / "a"
+    file.write_bytes(data * 2)  # one after the other
+    assert not ogg_lacks_pages(file)
+    pages = data.split(b"OggS")
+    file.write_bytes(b"OggS".join(pages[:-2] + pages[-1:]))
+    assert ogg_lacks_pages(file)
+    middle = len(data) // 2
+    file.write_bytes(data[:middle] + bytes(200) + data[middle + 200 :])
+    assert not ogg_lacks_pages(file) or b"OggS" in data[middle : middle + 200]
+
+
+def test_the_end_of_an_mxf_file_is_where_its_header_says(maker: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.mxf"
+    run_ffmpeg(
+        maker,
+        *("-f", "lavfi", "-i", "sine=d=1", "-f", "lavfi", "-i", "testsrc=s=720x576:r=25:d=1"),
+        *("-pix_fmt", "yuv420p", "-c:v", "mpeg2video", "-ar", "48000", str(file)),
+    )
+    assert source_end(file, "mxf") == SourceEnd(True)
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])
+    end = source_end(file, "mxf")
+    assert end is not None
+    assert not end.there
+    assert end.share == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_container_that_nobody_reads_here_says_nothing(made: dict[str, Path]) -> None:

@@ -59,6 +59,28 @@ def test_a_stream_that_ends_within_a_packet_is_whole_with_a_note() -> None:
     assert verdict.notes == ("the source ends within a piece of audio, which was left out",)
 
 
+def test_what_ffmpeg_stopped_at_is_missing() -> None:
+    damage = "after its first 6.0s comes something that FFmpeg cannot read"
+    assert decide(Evidence(6.0, stopped=True)).damage == damage
+    assert decide(Evidence(6.0, claimed=12.0, stopped=True)).damage == damage
+    assert decide(Evidence(6.0, claimed=6.02, stopped=True)).whole
+
+
+def test_zeros_in_place_of_audio_are_missing_audio() -> None:
+    assert decide(Evidence(4.2, blank=0.3)).damage == (
+        "about 1.8s of 6.0s are missing, with zeros in their place"
+    )
+    assert decide(Evidence(4.2, claimed=6.0, blank=0.3)).damage == (
+        "only 4.2s of 6.0s could be converted"
+    )
+    assert not decide(Evidence(0.0, blank=1.0)).notes
+
+
+def test_a_few_zeros_are_padding() -> None:
+    assert decide(Evidence(20.0, blank=0.01)).whole
+    assert decide(Evidence(20.0, claimed=600.0, blank=0.01)).whole
+
+
 @pytest.mark.parametrize("claimed", [None, 5.0, 20.0])
 def test_more_than_was_claimed_is_whole(claimed: float | None) -> None:
     assert decide(Evidence(40.0, claimed=claimed)).whole

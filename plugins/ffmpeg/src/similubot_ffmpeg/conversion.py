@@ -9,6 +9,8 @@ from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments, faults
 from similubot_ffmpeg.adts import FRAME_SAMPLES, are_of_one_kind
 from similubot_ffmpeg.cover import cover_demuxer, cover_size_in, cover_tag
+from similubot_ffmpeg.encryption import encryption_of
+from similubot_ffmpeg.evidence import gather, of_clip
 from similubot_ffmpeg.formats import FORMATS, M4A, ORIGINAL, Format, container_of
 from similubot_ffmpeg.media import AudioTrack, MediaInfo
 from similubot_ffmpeg.mp4 import Mp4Track, read_source_tracks, read_tracks
@@ -16,10 +18,9 @@ from similubot_ffmpeg.parts import cut, encode_parts, how_many
 from similubot_ffmpeg.plan import Plan, choose
 from similubot_ffmpeg.probe import measure, probe
 from similubot_ffmpeg.runs import FFmpeg, Run, too_long
-from similubot_ffmpeg.source_end import source_end
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
 from similubot_ffmpeg.tracks import candidates
-from similubot_ffmpeg.verdict import EXACT, Evidence, decide, tolerance
+from similubot_ffmpeg.verdict import Evidence, decide, tolerance
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +33,10 @@ _SAY_ONCE = ("mov,", "matroska")
 """What the containers begin with that say once for all frames what their AAC is, as the result
 does. Elsewhere each frame may say it anew (ADTS), or what comes between the frames (FLV)."""
 
-_BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gsm", "amr")
-"""FFmpeg's names of what holds nothing but frames, one after the other, and tags at its ends."""
-_NO_PAUSES = (("flac", "flac"), ("ogg", "flac"), ("ogg", "vorbis"))
-"""Containers and codecs whose time stamps count samples, so that a jump in them is missing audio.
-Recorders of calls leave silence out of Opus and Speex, so there it may be a pause."""
-_MOST_REST = 64 * 1024
-"""Bytes after the last frame of those that may be tags, or noise at the end of a recording."""
+
+_MOST_ERRORS = 9
+"""Packets refused for each frame decoded, above which a track is noise. A file of which a tenth was
+fetched, with zeros for the rest, has nine."""
 
 
 class _CannotCopyError(Exception):
@@ -186,6 +184,9 @@ class Conversion:
         self, info: MediaInfo, track: AudioTrack, request: ConversionRequest, cover: Path | None
     ) -> Path:
         """Convert one track; returns the result."""
+        assert isinstance(self.file, Path)
+        if encryption := encryption_of(self.file, info.format, track):
+            raise _NotDecodableError(faults.encrypted(self.name, encryption))
         made = FORMATS[request.format or M4A.name]
         if made is ORIGINAL:
             made = container_of(track.codec)
@@ -285,8 +286,18 @@ class Conversion:
         if plan.copies:
             self._check_pieces(result, index, made.run)
         played = index.plays if plan.copies else made.run.counts.encoded / index.rate
-        seen = self._evidence(info, track, made.run, played)
-        self._judge(_of_clip(seen, request.clip), made.run, request)
+        assert isinstance(self.file, Path)
+        seen = gather(
+            self.ffmpeg,
+            self.file,
+            info,
+            track,
+            self._index_of(track),
+            made.run.counts,
+            played,
+            self.cancel,
+        )
+        self._judge(of_clip(seen, request.clip), made.run, request)
         bitrate = "" if plan.bitrate is None else f"{plan.bitrate} kb/s, "
         method = "copied as it was, " if plan.copies else bitrate
         name = "AAC" if format is M4A else format.codec
@@ -449,10 +460,10 @@ class Conversion:
 
     def _check_decoded(self, track: AudioTrack, run: Run) -> None:
         """Raise where so little could be decoded that the track is not what it is said to be."""
-        encryption = self._encryption(track)
-        if encryption and (run.counts.errors or run.returncode != 0 or not run.counts.decoded):
-            raise _NotDecodableError(faults.encrypted(self.name, encryption, run))
-        if run.counts.decoded == 0 or run.counts.errors > run.counts.frames:
+        counts, encryption = run.counts, self._encryption(track)
+        if encryption and (counts.errors or run.returncode != 0 or not counts.decoded):
+            raise _NotDecodableError(faults.encrypted(self.name, encryption, run.detail))
+        if counts.decoded == 0 or counts.errors > _MOST_ERRORS * counts.frames:
             raise _NotDecodableError(faults.failed(self.name, run))
 
     def _with_cover(self, audio: Path, cover: Path, format: Format) -> Path:  # noqa: A002
@@ -523,44 +534,6 @@ class Conversion:
                 logger.info("%s: a piece of the copy is broken: %s", self.name, piece.detail)
                 raise _CannotCopyError
 
-    def _evidence(self, info: MediaInfo, track: AudioTrack, run: Run, converted: float) -> Evidence:
-        """What was seen of the source."""
-        counts = run.counts
-        assert isinstance(self.file, Path)
-        end = source_end(self.file, info.format)
-        claimed, listed = info.claim_of(track), None
-        if info.format.startswith("mov,"):
-            # Of a fragmented file, whose index is empty, FFmpeg adds up what fragments are there.
-            index = self._index_of(track)
-            claimed = index.plays if index is not None and index.packets else None
-            listed = index.packets if index is not None and index.plays_nothing else None
-        if info.format == "flv" and claimed is not None and converted > claimed - EXACT:
-            end = None  # "filesize" and "duration" are two claims, of which one is met
-        rest = info.size - counts.packet_bytes
-        tags = info.format in _BARE_FRAMES and rest <= _MOST_REST
-        stopped = (counts.cut_short or counts.stopped) and not tags
-        return Evidence(
-            converted=converted,
-            claimed=claimed,
-            end_is_missing=stopped or (end is not None and not end.there),
-            share=end.share if end is not None else None,
-            last_packet_is_cut=counts.last_packet_is_cut,
-            packets=counts.packets,
-            errors=counts.errors,
-            listed=listed,
-            reaches=self._reaches(info, track, converted),
-        )
-
-    def _reaches(self, info: MediaInfo, track: AudioTrack, converted: float) -> float | None:
-        """Up to which second packets come, where that tells of missing ones and may be more than
-        was converted; else None.
-        """
-        says = info.duration
-        counts_samples = (info.format, track.codec) in _NO_PAUSES
-        if not counts_samples or says is None or says < converted + tolerance(converted):
-            return None
-        return measure(self.ffmpeg, self.file, f"a:{track.number}", self.cancel)
-
     def _judge(self, seen: Evidence, run: Run, request: ConversionRequest) -> None:
         """Raise unless the result is whole, or is to be kept all the same."""
         verdict = decide(seen)
@@ -583,11 +556,12 @@ class Conversion:
         return index.codecs if index is not None else (track.fourcc,)
 
     def _encryption(self, track: AudioTrack) -> str | None:
-        """The name of what a track is encrypted with, as far as the file says; None when it is not.
+        """What the index of an MPEG-4 source says that a track is encrypted with; None elsewhere.
 
         FFmpeg calls CENC's "enca" by the name of what is encrypted.
         """
-        return next((c for c in self._codecs(track) if c in faults.ENCRYPTIONS), None)
+        names = faults.ENCRYPTIONS
+        return next((names[code] for code in self._codecs(track) if code in names), None)
 
 
 def _what(
@@ -600,24 +574,3 @@ def _what(
     """All that decides what an encoder gets of a source."""
     chosen = (track.number, track.codec, track.sample_rate, track.layout, track.language)
     return (*chosen, format.name, plan, final, request.clip)
-
-
-def _of_clip(seen: Evidence, clip: tuple[float, float | None] | None) -> Evidence:
-    """What was seen of the part that was asked for: what comes after it may be missing."""
-    if clip is None:
-        return seen
-    begin, end = clip
-    claimed = None if seen.claimed is None else max(0.0, seen.claimed - begin)
-    seen = replace(seen, reaches=None)
-    if end is None:
-        return replace(seen, claimed=claimed, share=None)
-    wanted = end - begin
-    reached = seen.converted >= wanted - tolerance(wanted)
-    claimed = wanted if claimed is None or reached else min(wanted, claimed)
-    return replace(
-        seen,
-        claimed=claimed,
-        share=None,
-        end_is_missing=seen.end_is_missing and not reached,
-        last_packet_is_cut=seen.last_packet_is_cut and not reached,
-    )

@@ -13,6 +13,7 @@ _DISK_FULL = re.compile(r": No space left on device$")
 _TOO_LARGE = re.compile(r": File too large$")
 _NO_SUCH = re.compile(r": No such file or directory$")
 _DENIED = re.compile(r": Permission denied$")
+_NO_SUPPORT = re.compile(r"Error while opening decoder\b.*: Not yet implemented in FFmpeg, ")
 _NO_TRACK = re.compile(r"^(?:\[\w+#\d+ @ 0x[0-9a-f]+\] )?Stream map '[^']*' matches no streams\.")
 _NO_ENCODER = re.compile(r"Unknown encoder '\w+'$|: Encoder not found$")
 _NO_INDEX = re.compile(r"\] moov atom not found$")
@@ -83,18 +84,18 @@ def clip_is_empty(name: str, begin: float) -> StageError:
     )
 
 
-def encrypted(name: str, encryption: str, run: Run) -> StageError:
+def encrypted(name: str, encryption: str, detail: str = "") -> StageError:
     """The error for a track that cannot be decoded since it is encrypted.
 
     Args:
         name: The source's name.
-        encryption: A key of `ENCRYPTIONS`.
-        run: The run that met it.
+        encryption: The name of what it is encrypted with.
+        detail: What the run that met it says, for the log.
     """
     return StageError(
-        f"{sanitize_line(name, 80)} is protected by {ENCRYPTIONS[encryption]}, so its audio cannot "
-        "be read; get it without copy protection.",
-        detail=run.detail,
+        f"{sanitize_line(name, 80)} is protected by {encryption}, so its audio cannot be read; get "
+        "it without copy protection.",
+        detail=detail,
     )
 
 
@@ -113,6 +114,8 @@ def failed(name: str, run: Run) -> StageError:
         )
     elif _said(_NO_TRACK, run):
         return no_audio(name)
+    elif _said(_NO_SUPPORT, run):
+        message = f"The audio of {name} is of a kind that this FFmpeg cannot decode."
     elif _said(_BAD_LAYOUT, run):
         message = f"The channels of {name} have an order that AAC does not know."
     elif run.returncode < 0:

@@ -23,6 +23,7 @@ class AudioTrack:
         default: Whether it is marked to be played where nobody chooses.
         language: As the file names it, such as "eng"; "" when it does not.
         title: The track's own, such as "Commentary"; "" without one.
+        encrypted: Whether a Matroska file says that it is.
     """
 
     codec: str
@@ -35,6 +36,7 @@ class AudioTrack:
     default: bool = False
     language: str = ""
     title: str = ""
+    encrypted: bool = False
 
     @property
     def unnamed_channels(self) -> int | None:

@@ -191,6 +191,7 @@ def _with_tags(track: AudioTrack, tags: dict[str, str]) -> AudioTrack:
         duration=seconds(lengths[0].strip()[:18]) if lengths else None,
         language=" ".join(tags.get("language", "").split()),
         title=" ".join(tags.get("title", "").split()),
+        encrypted="enc_key_id" in tags,  # FFmpeg's own, of Matroska's ContentEncKeyID
     )
 
 

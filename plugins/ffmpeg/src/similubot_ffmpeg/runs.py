@@ -61,10 +61,7 @@ _CUT_SHORT = re.compile(
     r"|: Input/output error$"  # WavPack
 )
 # After this FFmpeg reads no more of the input: 4.2.2 to 6, 7 to 9.0.2.
-_STOPPED = re.compile(
-    r"^file:.*: Invalid data found when processing input$"
-    r"|\] Error during demuxing: Invalid data found when processing input$"
-)
+_STOPPED = re.compile(r"^file:.*: [A-Z][\w ,/]*$|\] Error during demuxing: ")
 # For each cover and video of a source, since `arguments.source` allows decoders of audio only.
 _NO_DECODER = re.compile(
     r"^\[[^\]]{1,80}\] (?:Codec \(\w+\) not on whitelist|Failed to open codec in )"
@@ -214,7 +211,8 @@ class FFmpeg:
 
         # Without -nostdin: with it, 7.0.2 ignores SIGTERM and SIGINT to its end. stdin is empty.
         splitters = LineSplitter(on_stdout), LineSplitter(on_stderr)
-        common = ("-hide_banner", "-v", "verbose", "-y", "-nostats")
+        # However many packets cannot be decoded is for the verdict to say, not for the exit status.
+        common = ("-hide_banner", "-v", "verbose", "-y", "-nostats", "-max_error_rate", "1")
         progress = () if keep_stdout else ("-progress", "pipe:1")
         try:
             result = run_process(

@@ -17,11 +17,15 @@ _UNKNOWN_FROM = 0x7FFF_0000
 """Programs that write to a pipe cannot know the size, and write the largest, signed or not."""
 _MOST_CHUNKS = 2000
 _LARGEST_CHUNK = 1 << 40
+_BLANK_STEP = 1024
+_BLANK_RUN = 8192
+"""Bytes; the longest frames of AC-3 have 4,096."""
 _OGG_PAGE = 27 + 255 + 255 * 255
 """Bytes of the longest page of RFC 3533: a header, the segment table, the segments."""
 _OGG_TAIL = _OGG_PAGE + 4096
 _LAST_VOC_KIND = 9
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
+_MXF_PACK = bytes.fromhex("060e2b34020501010d01020101")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _MOST_BOXES = 100_000
 _MP4_BOXES = (
@@ -70,6 +74,61 @@ def source_end(file: Path, container: str) -> SourceEnd | None:
             return reader(stream, size)
         except (struct.error, IndexError):
             return None
+
+
+def asf_objects(file: Path) -> frozenset[bytes]:
+    """The names, of 16 bytes, of the objects in the header of an ASF file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with file.open("rb") as stream:
+        return frozenset(name for name, _, _ in _chunks(stream, 30, "<16sq", 1, whole=True))
+
+
+def blank_share(file: Path) -> float:
+    """How much of a file is runs of zeros of at least `_BLANK_RUN` bytes, within 0 and 1, the tags
+    at its beginning left out.
+
+    Audio that is coded in frames has none: a frame of silence has a head too, and is shorter.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    blank = run = 0
+    zeros = bytes(_BLANK_STEP)
+    with file.open("rb", buffering=1 << 20) as stream:
+        begin = stream.seek(_after_id3(stream))
+        while piece := stream.read(_BLANK_STEP):
+            if piece == zeros:
+                run += _BLANK_STEP
+                continue
+            blank += run if run >= _BLANK_RUN else 0
+            run = 0
+        length = stream.tell() - begin
+    blank += run if run >= _BLANK_RUN else 0
+    return blank / length if length else 0.0
+
+
+def ogg_lacks_pages(file: Path) -> bool:
+    """Whether pages of an Ogg file are missing, by the numbers that each stream gives its pages.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    numbers: dict[bytes, int] = {}
+    with file.open("rb") as stream:
+        while len(head := stream.read(27)) == 27:
+            if head[:4] != b"OggS":
+                return True
+            segments = stream.read(head[26])
+            serial, (number,) = head[14:18], struct.unpack_from("<I", head, 18)
+            begins = bool(head[5] & 2)
+            if not begins and number != numbers.get(serial, number - 1) + 1:
+                return True
+            numbers[serial] = number
+            stream.seek(sum(segments), os.SEEK_CUR)
+    return False
 
 
 def _held(begin: int, length: int, size: int) -> SourceEnd:
@@ -279,17 +338,22 @@ def _flv(stream: BinaryIO, size: int) -> SourceEnd | None:
     return _held(0, int(length), size) if 0 < length < _LARGEST_CHUNK else None
 
 
-def _mp3(stream: BinaryIO, size: int) -> SourceEnd | None:
-    """By the bytes that a Xing or Info header counts, of which encoders write one."""
+def _after_id3(stream: BinaryIO) -> int:
+    """Where the ID3v2 tags at the beginning end, of which several can follow each other."""
     begin = 0
-    for _ in range(8):  # ID3 tags can follow each other
+    for _ in range(8):
         stream.seek(begin)
         head = stream.read(10)
-        if head[:3] != b"ID3":
+        if len(head) < 10 or head[:3] != b"ID3":
             break
         length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         begin += 10 + length + (10 if head[5] & 16 else 0)
-    stream.seek(begin)
+    return begin
+
+
+def _mp3(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By the bytes that a Xing or Info header counts, of which encoders write one."""
+    begin = stream.seek(_after_id3(stream))
     frame = stream.read(200)
     if len(frame) < 200 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
         return None
@@ -304,6 +368,19 @@ def _mp3(stream: BinaryIO, size: int) -> SourceEnd | None:
         return None
     (length,) = struct.unpack_from(">I", frame, at + 8 + (4 if flags & 1 else 0))
     return None if length == 0 else _held(begin, length, size)
+
+
+def _mxf(stream: BinaryIO, size: int) -> SourceEnd | None:
+    """By where the header says that the footer begins."""
+    head = stream.read(128)
+    at = head.find(_MXF_PACK)
+    if at < 0:
+        return None
+    at += len(_MXF_PACK) + 3  # what kind of pack it is
+    length = head[at]
+    at += 1 + (length & 0x7F if length & 0x80 else 0)  # BER: how long the length itself is
+    (footer,) = struct.unpack_from(">Q", head, at + 24)
+    return None if footer == 0 else _held(0, footer + 1, size)
 
 
 def _ogg(stream: BinaryIO, size: int) -> SourceEnd | None:
@@ -337,5 +414,6 @@ _READERS: dict[str, Callable[[BinaryIO, int], SourceEnd | None]] = {
     "matroska,webm": _matroska,
     "mov,mp4,m4a,3gp,3g2,mj2": _mp4,
     "mp3": _mp3,
+    "mxf": _mxf,
     "ogg": _ogg,
 }

@@ -8,6 +8,7 @@ It rests on what was seen, and says on what:
    `similubot_ffmpeg.conversion` raises before a verdict where these do not agree.
 3. *The end*: whether the source ends where its own structure says that it ends; see
    `similubot_ffmpeg.source_end` and what FFmpeg says on reading past it.
+   A long run of zeros in what is coded in frames was never fetched. FFmpeg passes over both.
 4. *A claim*: how long the source's own track says it is. A claim alone proves nothing: containers
    that were cut or joined keep old ones. It only tells how much is missing where 1 or 3 show that
    something is.
@@ -37,6 +38,9 @@ class Evidence:
             out; else None.
         reaches: Up to which second packets come that follow each other without a pause; None where
             that tells nothing.
+        stopped: Whether FFmpeg stopped within the file, at something that it cannot read.
+        blank: How much of the file is long runs of zeros, as downloaders leave for what they have
+            not fetched, within 0 and 1; 0 where they may be right, or nothing is in doubt.
     """
 
     converted: float
@@ -48,6 +52,8 @@ class Evidence:
     errors: int = 0
     listed: int | None = None
     reaches: float | None = None
+    stopped: bool = False
+    blank: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +77,26 @@ def decide(seen: Evidence) -> Verdict:
     missing = max(0.0, expected - seen.converted) if expected is not None else None
     if seen.end_is_missing and (missing is None or missing > EXACT):
         return Verdict(False, _cut_off(seen.converted, expected))
+    if seen.stopped and (missing is None or missing > EXACT):
+        return Verdict(False, _unread(seen.converted))
     if seen.reaches is not None and seen.reaches - seen.converted > tolerance(seen.reaches):
         return Verdict(False, _only(seen.converted, seen.reaches))
+    gone = seen.converted * seen.blank / max(1e-9, 1 - seen.blank)
     unread = seen.listed is not None and seen.packets < seen.listed
-    proven = seen.errors > 0 or seen.last_packet_is_cut or unread
+    proven = (
+        seen.errors > 0 or seen.last_packet_is_cut or unread or gone > tolerance(seen.converted)
+    )
     if missing is not None and missing > tolerance(expected) and proven:
         return Verdict(False, _only(seen.converted, expected))
     lost = seen.converted * seen.errors / max(1, seen.packets - seen.errors)
     if expected is None and lost > tolerance(seen.converted):
         about = seen.converted + lost
         return Verdict(False, f"about {_exact(lost)} of {_exact(about)} cannot be decoded")
+    if expected is None and gone > tolerance(seen.converted):
+        about = seen.converted + gone
+        return Verdict(
+            False, f"about {_exact(gone)} of {_exact(about)} are missing, with zeros in their place"
+        )
     return Verdict(True, notes=tuple(_notes(seen, missing)))
 
 
@@ -111,6 +127,10 @@ def _cut_off(converted: float, expected: float | None) -> str:
             f"it is cut off at its end, and only its first {_exact(converted)} could be converted"
         )
     return _only(converted, expected)
+
+
+def _unread(converted: float) -> str:
+    return f"after its first {_exact(converted)} comes something that FFmpeg cannot read"
 
 
 def _only(converted: float, expected: float | None) -> str:
