@@ -95,6 +95,18 @@ def test_a_room_that_is_not_for_it_is_refused_in_a_sentence_and_the_work_goes_on
     assert room.messages == []
 
 
+def test_by_a_proxy_that_encrypts_an_encrypted_room_is_written_to(server: LoopbackMatrix) -> None:
+    room = server.add_room("#builds", encrypted=True)
+    environ = {
+        "SIMILUBOT_MATRIX_TOKEN": server.token,
+        "SIMILUBOT_MATRIX_ENCRYPTING_PROXY": "true",
+    }
+    sink = open_matrix_sink(SinkContext(address(server, room), Settings(environ=environ)))
+    sink.show(info(100, DONE))
+    sink.close()
+    assert room.messages[0].body.startswith("✅ Backup")
+
+
 def test_a_limit_that_others_have_used_up_is_waited_for(
     server: LoopbackMatrix, settings: Settings
 ) -> None:

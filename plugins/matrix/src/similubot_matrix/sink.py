@@ -45,7 +45,7 @@ def open_matrix_sink(context: SinkContext) -> Sink:
     from similubot_core.live.text import job_frame
     from similubot_matrix.target import RoomTarget
 
-    target = RoomTarget(server, room, settings.token, settings.seconds_per_event, settings.burst)
+    target = RoomTarget(server, room, settings)
     frames = partial(job_frame, title=context.title)
     return LiveSink(target, frames, settings.update_interval, let_go=target.aclose)
 

@@ -10,6 +10,7 @@ import aiohttp
 from similubot_core.live import Action, SharedLimit, Target, Verdict
 from similubot_core.live.answer import JsonClient, ServiceError, judge_answer, wait_of
 from similubot_core.live.text import TextFrame
+from similubot_matrix.settings import MatrixSettings
 
 REQUEST_WITHIN = 60.0
 
@@ -35,26 +36,25 @@ class RoomTarget(Target[TextFrame]):
     Args:
         server: The address of the server's client API.
         room: The room's alias (#…) or id (!…).
-        token: The account's. In no message or exception.
-        gap: Seconds between two events of the account, in the long run.
-        burst: Events that it may send at once before that.
+        settings: The account's token, which is in no message or exception, and the server's limit.
     """
 
     log = logging.getLogger("similubot.matrix")
 
-    def __init__(self, server: str, room: str, token: str, gap: float, burst: int) -> None:
+    def __init__(self, server: str, room: str, settings: MatrixSettings) -> None:
         self._base = f"{server}/_matrix/client/v3/"
         self._wanted = room
-        self._client = JsonClient(
-            open_session, aiohttp.ClientError, {"Authorization": f"Bearer {token}"}
-        )
+        self._may_be_encrypted = settings.encrypting_proxy
+        headers = {"Authorization": f"Bearer {settings.token}"}
+        self._client = JsonClient(open_session, aiohttp.ClientError, headers)
         self.aclose = self._client.aclose
         self._room = ""
         self._first: Json = {}
         self._first_transaction = uuid.uuid4().hex
         self._event = ""
         self.name = f"the message in {room}"
-        self.limit = SharedLimit(("matrix", server, token), gap, burst=burst)
+        key = ("matrix", server, settings.token)
+        self.limit = SharedLimit(key, settings.seconds_per_event, burst=settings.burst)
 
     async def show(self, frame: TextFrame) -> None:
         """Send the message, or edit it."""
@@ -96,9 +96,10 @@ class RoomTarget(Target[TextFrame]):
                 raise
             await self._call("POST", f"join/{_part(self._wanted)}", {})
             encrypted = await self._is_encrypted(room)
-        if encrypted:
+        if encrypted and not self._may_be_encrypted:
             raise NotForUsError(
-                "the room is encrypted, and this sink cannot encrypt; give it a room that is not"
+                "the room is encrypted, and this sink cannot encrypt; give it another room, or "
+                "Pantalaimon's address and the setting encrypting_proxy"
             )
         return room
 
