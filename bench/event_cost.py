@@ -9,6 +9,8 @@ means over all updates of a process, so that what is drawn now and then is in th
 library's own threads take from this one.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json
@@ -19,16 +21,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from harness import answer_of, peak_memory
 from report import Goal, Report, Table, tell
+
+if TYPE_CHECKING:
+    from similubot_core import Sink
 
 TOTAL = 10**12
 TRACKERS = 10_000
 SECONDS = 0.12
 """How long each loop of a case runs."""
 SINKS = ("json", "lines", "terminal")
+MESSENGERS = ("discord", "matrix", "telegram", "notify")
 
 TIGHT = """
 def run(first, count):
@@ -96,7 +102,7 @@ def open_sinks(kinds: Sequence[str], stream: TextIO) -> Iterator[list[Callable[.
     """Real sinks of these kinds, drawing on the stream as on a terminal; each one's `show`."""
     from rich.console import Console
 
-    from similubot_core import Settings, Sink, SinkContext
+    from similubot_core import Settings, SinkContext
     from similubot_core.sinks import open_json_sink, open_lines_sink
     from similubot_terminal_sink.terminal_sink import TerminalSink
 
@@ -108,10 +114,43 @@ def open_sinks(kinds: Sequence[str], stream: TextIO) -> Iterator[list[Callable[.
     }
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stderr(stream))
-        sinks = [makers[kind]() for kind in kinds]
+        sinks = [
+            _open_messenger(kind, stack) if kind in MESSENGERS else makers[kind]() for kind in kinds
+        ]
         for sink in sinks:
             stack.callback(sink.close)
         yield [sink.show for sink in sinks]
+
+
+def _open_messenger(kind: str, stack: contextlib.ExitStack) -> Sink:
+    """A sink of a service of this machine, which serves in a thread of this process."""
+    from similubot_core import Settings, SinkContext, SinkSpec
+    from similubot_core.plugins.manager import load_plugins
+
+    environ: dict[str, str] = {}
+    if kind == "discord":
+        from similubot_loopback.discord_server import LoopbackDiscord
+
+        discord = stack.enter_context(LoopbackDiscord())
+        target = discord.add_webhook().url
+        environ["SIMILUBOT_DISCORD_API_URL"] = discord.api_url
+    elif kind == "matrix":
+        from similubot_loopback.matrix_server import LoopbackMatrix
+
+        matrix = stack.enter_context(LoopbackMatrix())
+        target = f"{matrix.url}/{matrix.add_room('#bench').alias}"
+        environ["SIMILUBOT_MATRIX_TOKEN"] = matrix.token
+    elif kind == "telegram":
+        from similubot_loopback.telegram_server import LoopbackTelegram
+
+        telegram = stack.enter_context(LoopbackTelegram())
+        target = str(telegram.add_chat().id)
+        environ["SIMILUBOT_TELEGRAM_TOKEN"] = telegram.token
+        environ["SIMILUBOT_TELEGRAM_API_URL"] = telegram.url
+    else:
+        target = "json://127.0.0.1:9"  # where nobody listens: it is told of the end only
+    context = SinkContext(target, Settings(environ=environ), "bench")
+    return load_plugins().get(SinkSpec, kind).factory(context)
 
 
 @contextlib.contextmanager
@@ -198,6 +237,7 @@ LOOPS: dict[str, Callable[[range, TextIO], Iterable[int]]] = {
 OUR_LOOP, TQDM_LOOP = "similubot, track", "tqdm, for"
 
 EMPTY, TQDM, GOAL = "nothing", "tqdm", "similubot, 4 sinks"
+TOLD = "similubot, 4 messengers"
 ADVANCE = "similubot, advance with 1 sink"
 OURS, ONE = "update(current_size=n)", "update(1)"
 CASES = {
@@ -205,6 +245,7 @@ CASES = {
     "similubot, no sink": Case(OURS, open_tracker),
     "similubot, 1 sink": Case(OURS, partial(open_tracker, kinds=mixed(1))),
     GOAL: Case(OURS, partial(open_tracker, kinds=mixed(4))),
+    TOLD: Case(OURS, partial(open_tracker, kinds=MESSENGERS)),
     "similubot, 1 callback": Case(OURS, partial(open_tracker, callbacks=1)),
     "similubot, 4 callbacks": Case(OURS, partial(open_tracker, callbacks=4)),
     ADVANCE: Case(ONE, partial(_advance, kinds=mixed(1))),
@@ -339,7 +380,8 @@ def measure(arguments: argparse.Namespace) -> Report:
         "The cost of an update",
         "Nanoseconds on the thread that does the work, wall time. Ours is "
         "`tracker.update(current_size=n)` with real sinks (by turns JSON, lines, a terminal's "
-        "bars) attached as a job attaches them, with plain callbacks, and as `advance()` with a "
+        "bars; then Discord, Matrix, Telegram and notices, all on loopback in the same process) "
+        "attached as a job attaches them, with plain callbacks, and as `advance()` with a "
         "sink of JSON lines. The loops are `for _ in track(range(n))` and the like. tqdm is "
         "`update(1)`, "
         "rich `update(task, advance=1)`, alive-progress `bar()`, fsspec `relative_update(1)`, "
@@ -359,6 +401,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         ),
         goals=(
             Goal("An update with 4 sinks: time, times tqdm's", _times(costs[0], GOAL), 0.5),
+            Goal("An update with 4 messengers: time, times tqdm's", _times(costs[0], TOLD), 0.5),
             Goal(
                 "An update with 1 callback, nanoseconds",
                 statistics.median(costs[0]["similubot, 1 callback"]),
