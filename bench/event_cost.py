@@ -33,6 +33,8 @@ TOTAL = 10**12
 TRACKERS = 10_000
 SECONDS = 0.12
 """How long each loop of a case runs."""
+WARM_UP = 3
+"""Seconds in which every sink draws once, and what it needs for that is in memory."""
 SINKS = ("json", "lines", "terminal")
 MESSENGERS = ("discord", "matrix", "telegram", "notify")
 
@@ -341,9 +343,12 @@ def measure_memory(name: str, updates: int, stream: TextIO) -> dict[str, float]:
     case = CASES[name]
     with case.opened(stream) as update:
         run = _loop(TIGHT, case.statement, update)
-        run(0, updates // 10)
+        first, end = 0, perf_counter_ns() + WARM_UP * 10**9
+        while perf_counter_ns() < end:
+            run(first, 100_000)
+            first += 100_000
         before = peak_memory()
-        run(updates // 10, updates)
+        run(first, updates)
         after = peak_memory()
     return {"peak": after, "growth": after - before}
 

@@ -67,17 +67,22 @@ def assert_tracker_keeps_the_rules(
     Raises:
         AssertionError: Names the rule that is broken, or what is wrong with the reading.
     """
-    check_reading(make, samples)
-    for end in (
-        lambda tracker: tracker.complete("done"),
-        lambda tracker: tracker.fail("It did not work; try again."),
-        lambda tracker: tracker.cancel(),
-    ):
-        _one_operation(make(), samples, end)
-    _ends_whatever_happens(make)
-    _callbacks_do_not_hurt(make, samples)
-    _text_is_no_status(make)
-    _safe_from_threads(make, samples)
+    try:
+        check_reading(make, samples)
+        for end, status in (
+            (lambda tracker: tracker.complete("done"), ProgressStatus.COMPLETED),
+            (lambda tracker: tracker.fail("It did not work; try again."), ProgressStatus.FAILED),
+            (lambda tracker: tracker.cancel(), ProgressStatus.CANCELLED),
+        ):
+            _one_operation(make(), samples, end, status)
+        _ends_whatever_happens(make)
+        _callbacks_do_not_hurt(make, samples)
+        _text_is_no_status(make, samples)
+        _safe_from_threads(make, samples)
+    except AssertionError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise AssertionError(f"it raised {type(error).__name__}: {error}") from error
 
 
 def _record(tracker: ProgressTracker) -> list[ProgressInfo]:
@@ -90,6 +95,7 @@ def _one_operation(
     tracker: ProgressTracker,
     samples: Sequence[str],
     end: Callable[[ProgressTracker], None],
+    status: ProgressStatus,
 ) -> None:
     """Rules 1 to 3 over the samples, odd numbers, an end, and attempts to go on after it."""
     seen = _record(tracker)
@@ -111,6 +117,7 @@ def _one_operation(
     tracker.cancel()
     assert len(seen) == told, "rule 1: something was told after the end"
     assert_progress_keeps_the_rules(seen)
+    assert seen[-1].status is status, f"rule 1: it ended as {seen[-1].status}, not as {status}"
 
 
 def _ends_whatever_happens(make: Callable[[], ProgressTracker]) -> None:
@@ -118,12 +125,15 @@ def _ends_whatever_happens(make: Callable[[], ProgressTracker]) -> None:
     for error in (None, ValueError("x"), KeyboardInterrupt()):
         tracker = make()
         seen = _record(tracker)
+        raised: BaseException | None = None
         try:
-            with tracker:
+            with tracker as entered:
+                assert entered is tracker, f"a with block gives {entered!r}, not the tracker"
                 if error is not None:
                     raise error
-        except (ValueError, KeyboardInterrupt):
-            pass
+        except (ValueError, KeyboardInterrupt) as came:
+            raised = came
+        assert raised is error, f"a with block swallowed {error!r}"
         assert_progress_keeps_the_rules(seen)
         expected = (
             ProgressStatus.CANCELLED
@@ -175,7 +185,7 @@ def _callbacks_do_not_hurt(make: Callable[[], ProgressTracker], samples: Sequenc
         thread.join(WAIT_SECONDS)
 
 
-def _text_is_no_status(make: Callable[[], ProgressTracker]) -> None:
+def _text_is_no_status(make: Callable[[], ProgressTracker], samples: Sequence[str]) -> None:
     """Rule 5: whatever is printed, only the methods end an operation, and nothing raises."""
     tracker = make()
     seen = _record(tracker)
@@ -186,6 +196,8 @@ def _text_is_no_status(make: Callable[[], ProgressTracker]) -> None:
         for text in _HOSTILE_TEXTS:
             tracker.parse_output(text)
             tracker.update(message=text)
+        for text in samples:
+            tracker.parse_output(text)
     finally:
         core.removeHandler(refused)
     assert not refused.messages, f"rule 5: {refused.messages[0]}"
