@@ -15,7 +15,7 @@ import threading
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 from similubot_core import ProgressInfo, ProgressTracker
@@ -113,6 +113,8 @@ def _parse(tracker: ProgressTracker, text: str) -> bool:
         raise AssertionError(
             f"rule 5: parse_output raised {type(error).__name__} on {text[:80]!r}: {error}"
         ) from error
+    if isinstance(read, Coroutine):
+        read.close()
     assert isinstance(read, bool), f"parse_output returned {read!r} on {text[:80]!r}, not a bool"
     assert not printed.getvalue(), f"parse_output printed {printed.getvalue()[:80]!r}"
     return read
