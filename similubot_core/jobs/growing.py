@@ -10,8 +10,9 @@ import re
 import secrets
 import socket
 import threading
+import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,17 @@ class GrowingFile:
         path: Where the bytes lie; it must be there before the first `add`.
         size: Bytes that it will have; None when that is unknown, and then it grows at its end only.
         name: Its name for people and for the name of what is made of it; text from outside.
+        clock: Seconds that never go back.
     """
 
-    def __init__(self, path: Path, size: int | None, name: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int | None,
+        name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self.size = size
         self.name = name
@@ -45,6 +54,8 @@ class GrowingFile:
         self._starts: list[int] = []  # disjoint runs of bytes that are here, in order
         self._ends: list[int] = []
         self._wanted: dict[int, int] = {}
+        self._clock = clock
+        self._began: tuple[float, int] | None = None  # when, and how many bytes were here then
         self._finished = False
         self._failure: str | None = None
         self._whole: Path | None = None
@@ -61,6 +72,8 @@ class GrowingFile:
                 end = max(end, self._ends[last - 1])
             self._starts[first:last] = [start]
             self._ends[first:last] = [end]
+            if self._began is None:
+                self._began = self._clock(), self._here()
             self._changed.notify_all()
 
     def finish(self) -> None:
@@ -102,6 +115,25 @@ class GrowingFile:
     def is_finished(self) -> bool:
         """Whether all of it is here and verified."""
         return self._finished
+
+    @property
+    def seconds_left(self) -> float | None:
+        """For how long the rest will come, at the rate so far; 0 when all is here, None while that
+        is not known.
+        """
+        with self._changed:
+            here = self._here()
+            if self._finished or here == self.size:
+                return 0.0
+            if self._began is None or self.size is None:
+                return None
+            began, had = self._began
+            if here <= had:
+                return None
+            return (self.size - here) * (self._clock() - began) / (here - had)
+
+    def _here(self) -> int:
+        return sum(self._ends) - sum(self._starts)
 
     @property
     def wanted(self) -> tuple[int, ...]:

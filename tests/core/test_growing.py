@@ -1,7 +1,6 @@
 """A file that still grows, and the address that a program reads it by."""
 
 import http.client
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +157,8 @@ def test_nobody_reads_it_without_the_token(
 def test_garbage_only_ends_its_own_connection(
     growing: GrowingFile, token: CancelToken, garbage: bytes
 ) -> None:
+    import socket
+
     growing.add(0, len(CONTENT))
     with serve_growing(growing, token) as address:
         parts = urlsplit(address)
@@ -206,3 +207,20 @@ def test_closing_ends_every_connection_and_thread(growing: GrowingFile, token: C
     with pytest.raises(ConnectionError):
         get(address)
     assert not [t for t in threading.enumerate() if t.name.startswith("similubot-growing")]
+
+
+def test_the_rest_is_expected_at_the_rate_so_far(tmp_path: Path) -> None:
+    clock = iter([100.0, 102.0])
+    growing = GrowingFile(tmp_path / "part", 1000, "file.mp4", clock=lambda: next(clock))
+    told = [growing.seconds_left]
+    for start, end in ((0, 100), (500, 600), (0, 1000)):
+        growing.add(start, end)
+        told.append(growing.seconds_left)
+    assert told == [None, None, pytest.approx(800 * 2.0 / 100), 0.0], "one piece tells no rate"
+
+
+def test_the_rest_of_a_file_of_unknown_size_is_not_expected_at_any_time(tmp_path: Path) -> None:
+    growing = GrowingFile(tmp_path / "part", None, "file.mp4")
+    growing.add(0, 100)
+    growing.add(100, 200)
+    assert growing.seconds_left is None

@@ -16,7 +16,8 @@ from similubot_core import (
     StageError,
 )
 from similubot_core.jobs import GrowingFile
-from similubot_ffmpeg import AudioConverter
+from similubot_ffmpeg import AudioConverter, FFmpegSettings, parts
+from similubot_loopback.media import make_sound
 
 LIMIT = 60.0
 
@@ -30,6 +31,8 @@ class Growing:
         source: Path,
         folder: Path,
         request: ConversionRequest | None = None,
+        *,
+        of_known_size: bool = True,
     ) -> None:
         self.content = source.read_bytes()
         self.seen: list[ProgressInfo] = []
@@ -37,7 +40,8 @@ class Growing:
         self.token = CancelToken()
         self.path = folder / "part"
         self.path.write_bytes(bytes(len(self.content)))
-        self.file = GrowingFile(self.path, len(self.content), source.name)
+        size = len(self.content) if of_known_size else None
+        self.file = GrowingFile(self.path, size, source.name)
         self.folder = folder
         self.made: Path | None = None
         self.error: BaseException | None = None
@@ -123,6 +127,17 @@ def test_the_result_is_the_same(
     assert {path.name for path in folders[1].iterdir()} == {source.name, made.name}
 
 
+def test_what_cannot_be_read_in_order_is_converted_once_it_is_here(
+    converter: AudioConverter, shapes: Callable[[str], Path], folders: tuple[Path, Path]
+) -> None:
+    """An index at the end, from a server that sends no size and no ranges."""
+    source, request = shapes("mp4 with its index last"), ConversionRequest(48)
+    expected = converter.run(source, request, StageContext(folders[0]))
+    growing = Growing(converter, source, folders[1], request, of_known_size=False)
+    growing.feed(0, len(growing.content))
+    assert growing.finish().read_bytes() == expected.read_bytes()
+
+
 def test_a_video_whose_index_lies_at_its_end_is_begun_once_that_is_here(
     converter: AudioConverter, shapes: Callable[[str], Path], folders: tuple[Path, Path]
 ) -> None:
@@ -134,6 +149,52 @@ def test_a_video_whose_index_lies_at_its_end_is_begun_once_that_is_here(
     growing.feed(size // 2, size)
     growing.feed(0, size // 2)
     assert growing.finish().suffix == ".m4a"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short sources are encoded in parts too, however slowly they come."""
+    monkeypatch.setattr(parts, "PRE_ROLL", 64)
+    monkeypatch.setattr(parts, "SHORTEST_PART", 192)
+    monkeypatch.setattr(parts, "_ENCODED_PER_SECOND", 1e-6)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_each_part_is_encoded_as_its_own_bytes_come(
+    ffmpeg: Path, maker: Path, tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    """The second part is done while nothing of the first one's audio is here."""
+    source = make_sound(
+        tmp_path / "song.mp4", 60.0, maker, "-b:a", "192k", "-movflags", "+faststart"
+    )
+    converter = AudioConverter(settings=FFmpegSettings(program=str(ffmpeg), threads=2))
+    request = ConversionRequest(96)
+    expected = converter.run(source, request, StageContext(folders[0]))
+    growing = Growing(converter, source, folders[1], request)
+    size = len(growing.content)
+    growing.feed(size * 2 // 5, size)
+    growing.feed(0, 65_536)
+    assert growing.encoding.wait(LIMIT)
+    growing.feed(65_536, size * 2 // 5)
+    made = growing.finish()
+    assert any("in 2 parts" in info.message for info in growing.seen)
+    assert made.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_that_count_samples_are_the_same_as_parts_that_are_sought(
+    ffmpeg: Path, maker: Path, tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    """A whole FLAC file is sought; of one that comes, each part is read from the beginning."""
+    source = make_sound(tmp_path / "song.flac", 60.0, maker)
+    converter = AudioConverter(settings=FFmpegSettings(program=str(ffmpeg), threads=2))
+    request = ConversionRequest(96)
+    expected = converter.run(source, request, StageContext(folders[0]))
+    growing = Growing(converter, source, folders[1], request)
+    growing.feed(0, len(growing.content))
+    made = growing.finish()
+    assert any("in 2 parts" in info.message for info in growing.seen)
+    assert made.read_bytes() == expected.read_bytes()
 
 
 def test_it_encodes_what_is_here_and_a_cancel_ends_it_while_ffmpeg_waits_for_more(

@@ -227,10 +227,17 @@ def decode_piece(file: Path, begin: float, seconds: float) -> list[str]:
     return [*source(file, begin, seconds), "-map", "0:a:0", "-f", "null", "-"]
 
 
-def encode_part(file: Source, track: AudioTrack, bitrate: int, cut: str, output: Path) -> list[str]:
-    """A part of a track, cut by the filter `cut`, as bare AAC frames."""
+def encode_part(
+    file: Source,
+    track: AudioTrack,
+    bitrate: int,
+    cut: str,
+    output: Path,
+    begin: float | None = None,
+) -> list[str]:
+    """A part of a track, cut by the filter `cut`, as bare AAC frames; `begin` is `source`'s."""
     return [
-        *source(file),
+        *source(file, begin),
         *("-map", f"0:a:{track.number}", "-vn", "-sn", "-dn"),
         *("-af", f"{cut},{_channels(track)}"),
         *_codec(bitrate),

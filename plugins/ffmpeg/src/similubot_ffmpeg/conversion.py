@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from similubot_core import CancelToken, ConversionRequest, StageError
+from similubot_core.jobs import GrowingFile
 from similubot_core.render import duration, size
 from similubot_ffmpeg import arguments, faults
 from similubot_ffmpeg.adts import FRAME_SAMPLES, are_of_one_kind
@@ -14,10 +15,11 @@ from similubot_ffmpeg.evidence import gather, of_clip
 from similubot_ffmpeg.formats import FORMATS, M4A, ORIGINAL, Format, container_of
 from similubot_ffmpeg.media import AudioTrack, MediaInfo
 from similubot_ffmpeg.mp4 import Mp4Track, read_source_tracks, read_tracks
-from similubot_ffmpeg.parts import cut, encode_parts, how_many
+from similubot_ffmpeg.parts import ENCODERS, cut, encode_parts, how_many
 from similubot_ffmpeg.plan import Plan, choose
 from similubot_ffmpeg.probe import measure, probe
 from similubot_ffmpeg.runs import FFmpeg, Run, too_long
+from similubot_ffmpeg.seeking import is_exact
 from similubot_ffmpeg.tracker import FFmpegProgressTracker
 from similubot_ffmpeg.tracks import candidates
 from similubot_ffmpeg.verdict import Evidence, decide, tolerance
@@ -84,6 +86,7 @@ class Conversion:
         tracker: Told of the progress; the owner starts and ends it.
         default_bitrate: Kilobits per second where none is asked for.
         ahead: What `encode_ahead` made of the same source; None when there is none.
+        growing: The source, for `encode_ahead`; else None.
         summary: What was done, in a sentence, once `run` has returned.
         suffix: The ending of the result's name, once `run` has returned.
         damaged: Whether what `run` returned lacks something that the source should have.
@@ -97,6 +100,7 @@ class Conversion:
     tracker: FFmpegProgressTracker
     default_bitrate: int
     ahead: Ahead | None = None
+    growing: GrowingFile | None = None
     summary: str = ""
     damaged: bool = False
     suffix: str = M4A.suffix
@@ -147,12 +151,15 @@ class Conversion:
         """
         try:
             return self._try_ahead(request)
-        except (StageError, _NotDecodableError) as error:
+        except (StageError, OSError, _NotDecodableError) as error:
             logger.info("%s is encoded once it is here: %s", self.name, error)
             return None
 
     def _try_ahead(self, request: ConversionRequest) -> Ahead | None:
+        assert self.growing is not None
         info = probe(self.ffmpeg, self.file, self.name, self.cancel)
+        if info.format.startswith("mov,"):  # FFmpeg has read the index, so it is here
+            self._source_tracks = read_source_tracks(self.growing.path)
         format_ = FORMATS[request.format or M4A.name]
         if not info.tracks or info.estimated or format_ is ORIGINAL:
             return None
@@ -317,9 +324,17 @@ class Conversion:
         request: ConversionRequest,
     ) -> _Made:
         """In parts at once where that pays, else in one piece."""
-        if format is not M4A or request.clip is not None or plan.bitrate is None:
+        threads, count = self.ffmpeg.settings.threads, 1
+        if length is not None and (index := self._index_of(track)) is not None and index.packets:
+            length = min(length, index.plays)  # another track of the file may be longer
+        in_parts = format is M4A and request.clip is None and plan.bitrate is not None
+        if in_parts:
+            still_comes = self.growing.seconds_left if self.growing is not None else None
+            count = how_many(threads, length, track, still_comes)
+        with ENCODERS.take(count, threads) as count:
+            if in_parts and plan.bitrate is not None:
+                return self._encode(info, track, plan.bitrate, length, count, final)
             return self._make_in_one(info, track, format, plan, length, request)
-        return self._encode(info, track, plan.bitrate, length, final)
 
     def _make_in_one(
         self,
@@ -397,11 +412,20 @@ class Conversion:
             raise _CannotCopyError
 
     def _encode(
-        self, info: MediaInfo, track: AudioTrack, bitrate: int, length: float | None, final: bool
+        self,
+        info: MediaInfo,
+        track: AudioTrack,
+        bitrate: int,
+        length: float | None,
+        count: int,
+        final: bool,
     ) -> _Made:
-        made = self._encode_parts(info, track, bitrate, length, final)
-        if made is not None:
-            return made
+        """AAC, in `count` parts."""
+        rate = track.sample_rate
+        if count > 1 and length is not None and rate is not None:
+            made = self._encode_parts(info, track, bitrate, length, rate, count, final)
+            if made is not None:
+                return made
         self.tracker.update(message=f"Encoding at {bitrate} kb/s")
         audio = self.work / "audio.m4a"
         run = self.ffmpeg.run(
@@ -418,32 +442,38 @@ class Conversion:
         return _Made(audio, run)
 
     def _encode_parts(
-        self, info: MediaInfo, track: AudioTrack, bitrate: int, length: float | None, final: bool
+        self,
+        info: MediaInfo,
+        track: AudioTrack,
+        bitrate: int,
+        length: float,
+        rate: int,
+        count: int,
+        final: bool,
     ) -> _Made | None:
         """Encoded in parts at once; None where it is to be done in one piece."""
-        count = how_many(self.ffmpeg.settings.threads, length, track)
-        rate = track.sample_rate
-        if count == 1 or length is None or rate is None:
-            return None
+        index, growing = self._index_of(track), self.growing is not None
+        sought = is_exact(info, track, index, still_comes=growing)
         self.tracker.update(message=f"Encoding at {bitrate} kb/s in {count} parts")
         run, frames = encode_parts(
             self.ffmpeg,
             self.file,
             track,
             bitrate,
-            cut(count, length, rate),
+            cut(count, length, rate, sought=sought),
             length,
             rate,
             self.work,
             self.cancel,
             on_reading=lambda reading: self.tracker.show(reading, length),
         )
-        if run.returncode != 0 or faults.disk_is_full(run):
+        failed = run.returncode != 0 and not sought  # a seek may go beyond a source that is cut
+        if failed or faults.disk_is_full(run) or faults.was_stopped(run):
             raise faults.failed(self.name, run)
         counts = run.counts
         # The last part decodes the whole source. Where the audio changes its kind on the way, parts
         # may lack what one piece has; what is damaged is judged in one piece too.
-        same = abs(counts.decoded - counts.encoded) < 2 * FRAME_SAMPLES
+        same = sought or abs(counts.decoded - counts.encoded) < 2 * FRAME_SAMPLES
         if frames is None or not same or counts.errors or counts.cut_short:
             logger.info("%s is encoded anew in one piece: %s", self.name, run.detail)
             return None

@@ -225,7 +225,14 @@ class AudioConverter:
                 access = Access(writes=(work,), network=urlsplit(address).port or False)
                 ffmpeg = FFmpeg(program, patient, access)
                 conversion = Conversion(
-                    ffmpeg, address, source.name, work, cancel, tracker, self.default_bitrate
+                    ffmpeg,
+                    address,
+                    source.name,
+                    work,
+                    cancel,
+                    tracker,
+                    self.default_bitrate,
+                    growing=source,
                 )
                 return conversion.encode_ahead(request)
         except StageError as error:  # it is here by now under its own name, or no port is free

@@ -1,13 +1,21 @@
 """A long source encoded in parts at the same time, which are joined frame by frame.
 
 FFmpeg's AAC encoder uses one processor. Each part is cut on a boundary of frames (1,024 samples),
-begins earlier and ends later than what is kept of it, and what overlaps is dropped.
+begins earlier and ends later than what is kept of it, and what overlaps is dropped. There are as
+many parts as processors and no more, since each join costs `PRE_ROLL` frames that are encoded
+twice.
+
+Where a seek is exact (`similubot_ffmpeg.seeking`), each part's FFmpeg begins to read where the part
+begins, so that of a source that is still being downloaded the parts are encoded as the bytes of
+each come. Elsewhere each reads the source from its beginning, and counts samples.
 """
 
+import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,16 +24,22 @@ from similubot_ffmpeg import arguments
 from similubot_ffmpeg.adts import FRAME_SAMPLES, copy_frames
 from similubot_ffmpeg.media import AudioTrack
 from similubot_ffmpeg.output import Reading
-from similubot_ffmpeg.runs import FFmpeg, Run, Watch
+from similubot_ffmpeg.runs import Counts, FFmpeg, Run, Watch
 
 PRE_ROLL = 2048
 """Frames that a part is encoded before its first one that is kept. The rate control of FFmpeg 7 to
 9 remembers that much: measured around the join, with 16 frames the audio was up to 3 dB worse than
 in one piece (20 dB for lone tones), with 2,048 within 0.6 dB for each of four kinds of audio."""
 POST_ROLL = 3
-SHORTEST_PART = 6 * PRE_ROLL
-"""Frames, 285 s at 44,100 Hz: below that, what is encoded twice eats up what is won."""
+_SEEK_MARGIN = 16
+"""Frames before the first one that is wanted: of AAC, 9.0.2 drops the first one after a seek."""
+SHORTEST_PART = 3 * PRE_ROLL
+"""Frames, 143 s at 44,100 Hz: below that, what is encoded twice eats up what is won."""
+_ENCODED_PER_SECOND = 80.0
+"""Seconds of stereo sound that a processor encodes in a second, for comparison with a download."""
 
+_ROUNDED_FRAMES = 4
+"""By how many frames a container's length may differ from what is decoded: encoders pad."""
 _SKIPPED_PER_SECOND = 50.0
 """Seconds of media that a slow machine decodes in a second, to reach a part's begin."""
 _RATES = (
@@ -41,10 +55,12 @@ class Part:
     Attributes:
         begin: The first frame that is kept.
         end: The frame after the last one that is kept; None is the end of the track.
+        sought: Whether FFmpeg begins to read where the part begins.
     """
 
     begin: int
     end: int | None
+    sought: bool = False
 
     @property
     def encoded_from(self) -> int:
@@ -52,15 +68,34 @@ class Part:
         return max(0, self.begin - PRE_ROLL)
 
     @property
-    def filter(self) -> str:
-        """FFmpeg's filter that cuts what is encoded, by counting samples, not by time stamps."""
-        trim = f"atrim=start_sample={self.encoded_from * FRAME_SAMPLES}"
-        if self.end is not None:
-            trim += f":end_sample={(self.end + POST_ROLL) * FRAME_SAMPLES}"
-        return f"{trim},asetpts=N/SR/TB"
+    def encoded(self) -> int | None:
+        """How many samples of a channel are encoded; None is all to the end."""
+        if self.end is None:
+            return None
+        return (self.end + POST_ROLL - self.encoded_from) * FRAME_SAMPLES
+
+    def seek(self, sample_rate: int) -> float | None:
+        """Seconds of the source that FFmpeg skips; None is none."""
+        first = self.encoded_from - _SEEK_MARGIN
+        return first * FRAME_SAMPLES / sample_rate if self.sought and first > 0 else None
+
+    def filter(self, sample_rate: int) -> str:
+        """FFmpeg's filter that cuts what is encoded: after a seek by time stamps, which count from
+        there; else by counting samples, which a gap in the time stamps does not change.
+        """
+        first = self.encoded_from * FRAME_SAMPLES
+        last = None if self.encoded is None else first + self.encoded
+        if not self.sought:
+            end = "" if last is None else f":end_sample={last}"
+            return f"atrim=start_sample={first}{end},asetpts=N/SR/TB"
+        skipped = self.seek(sample_rate) or 0.0
+        end = "" if last is None else f":end={last / sample_rate - skipped:.6f}"
+        return f"atrim=start={first / sample_rate - skipped:.6f}{end},asetpts=N/SR/TB"
 
 
-def how_many(threads: int, length: float | None, track: AudioTrack) -> int:
+def how_many(
+    threads: int, length: float | None, track: AudioTrack, still_comes: float | None = None
+) -> int:
     """In how many parts a track is to be encoded; 1 is in one piece.
 
     Args:
@@ -68,11 +103,16 @@ def how_many(threads: int, length: float | None, track: AudioTrack) -> int:
         length: Seconds of the track; None is unknown.
         track: What is encoded; a rate that the encoder would change, or channels that ADTS has
             no number for, are encoded in one piece.
+        still_comes: For how many seconds the source will still be downloaded: there are no more
+            parts than are needed to encode in that time. None where all is here, or unknown.
     """
     if length is None or track.sample_rate not in _RATES or track.layout not in _LAYOUTS:
         return 1
     frames = length * track.sample_rate / FRAME_SAMPLES
-    return max(1, min(threads or _processors(), int(frames / SHORTEST_PART)))
+    count = min(threads or _processors(), int(frames / SHORTEST_PART))
+    if still_comes:
+        count = min(count, math.ceil(length / _ENCODED_PER_SECOND / still_comes))
+    return max(1, count)
 
 
 def _processors() -> int:
@@ -81,7 +121,39 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def cut(count: int, length: float, sample_rate: int) -> list[Part]:
+class Encoders:
+    """How many encoders run in this process, so that a conversion is not cut into more parts than
+    there are processors that have nothing to do. Any thread may use it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+
+    @contextmanager
+    def take(self, wanted: int, threads: int) -> Iterator[int]:
+        """Take places for the time of a with block; yields how many, from 1 to `wanted`.
+
+        Args:
+            wanted: How many encoders have work.
+            threads: As in `how_many`: how many may run, but for one of each conversion.
+        """
+        with self._lock:
+            free = (threads or _processors()) - self._running
+            count = max(1, min(wanted, free))
+            self._running += count
+        try:
+            yield count
+        finally:
+            with self._lock:
+                self._running -= count
+
+
+ENCODERS = Encoders()
+"""Those of this process."""
+
+
+def cut(count: int, length: float, sample_rate: int, *, sought: bool = False) -> list[Part]:
     """`count` parts of a track of `length` seconds, each of which takes as long as the others.
 
     The last one goes on to the end, wherever that is. The first needs no pre-roll, so it is longer.
@@ -89,7 +161,8 @@ def cut(count: int, length: float, sample_rate: int) -> list[Part]:
     frames = int(length * sample_rate / FRAME_SAMPLES)
     each = (frames + (count - 1) * PRE_ROLL) // count
     begins = [0, *(each + (each - PRE_ROLL) * number for number in range(count - 1))]
-    return [Part(begin, end) for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+    ends = [*begins[1:], None]
+    return [Part(begin, end, sought) for begin, end in zip(begins, ends, strict=True)]
 
 
 def encode_parts(
@@ -119,10 +192,10 @@ def encode_parts(
         on_reading: Told how far all are together.
 
     Returns:
-        The run of the last part, which read the whole source, with what all parts together wrote as
-        its `counts.encoded` and `counts.written`, and the joined frames; or the run that failed,
-        and None. None after a run that did not fail means that the parts do not fit together: the
-        track is to be encoded in one piece then.
+        One run for all of them, with what they wrote together as its `counts.encoded` and
+        `counts.written`, and the joined frames; or the run that failed, and None. None after a run
+        that did not fail, or that was to seek, means that the parts do not fit together: the track
+        is to be encoded in one piece then.
 
     Raises:
         Cancelled: The token was set.
@@ -133,14 +206,16 @@ def encode_parts(
 
     def encode(number: int) -> Run:
         part = parts[number]
-        skipping = part.encoded_from * FRAME_SAMPLES / sample_rate / _SKIPPED_PER_SECOND
+        skipped = 0 if part.sought else part.encoded_from
+        skipping = skipped * FRAME_SAMPLES / sample_rate / _SKIPPED_PER_SECOND
         patient = replace(ffmpeg.settings, stall_timeout=ffmpeg.settings.stall_timeout + skipping)
+        trim, begin = part.filter(sample_rate), part.seek(sample_rate)
         run = replace(ffmpeg, settings=patient).run(
-            arguments.encode_part(file, track, bitrate, part.filter, _part_file(work, number)),
+            arguments.encode_part(file, track, bitrate, trim, _part_file(work, number), begin),
             own,
             on_reading=lambda reading: together.take(number, reading),
         )
-        if run.returncode != 0:
+        if not _is_as_cut(part, run, length * sample_rate):
             own.cancel()
         return run
 
@@ -154,17 +229,54 @@ def encode_parts(
     for future in futures:
         if (error := future.exception()) and not isinstance(error, Cancelled):
             raise error
-    runs = [future.result() for future in futures if not future.exception()]
-    for run in runs:
-        if run.returncode != 0:
-            return run, None
+    for part, future in zip(parts, futures, strict=True):
+        if future.exception() is None and not _is_as_cut(
+            part, future.result(), length * sample_rate
+        ):
+            return future.result(), None
+    runs = [future.result() for future in futures]
     joined = work / "joined.aac"
     frames = _join(parts, work, joined)
     if not frames:
         return runs[-1], None
     # The first frame is the encoder's delay; the last one is filled up, by less than a frame.
-    counts = replace(runs[-1].counts, encoded=(frames - 1) * FRAME_SAMPLES, written=frames)
+    counts = replace(_counts(parts, runs), encoded=(frames - 1) * FRAME_SAMPLES, written=frames)
     return replace(runs[-1], counts=counts), joined
+
+
+def _is_as_cut(part: Part, run: Run, samples: float) -> bool:
+    """Whether a part was encoded; and, where it was sought, has all the samples that lie between
+    its time stamps, so that there is no gap in them and they do say which samples these are.
+
+    The track has about as many as `samples`, so that the last part is held to a few frames only.
+    """
+    if run.returncode != 0 or not part.sought:
+        return run.returncode == 0
+    if part.encoded is not None:
+        return run.counts.encoded == part.encoded
+    rest = samples - part.encoded_from * FRAME_SAMPLES
+    return abs(run.counts.encoded - rest) <= _ROUNDED_FRAMES * FRAME_SAMPLES
+
+
+def _counts(parts: Sequence[Part], runs: Sequence[Run]) -> Counts:
+    """What was counted of the whole source: the last part's, which read all of it; else of all
+    parts together, where what two of them read counts twice.
+    """
+    last = runs[-1].counts
+    if not parts[-1].sought:
+        return last
+    each = [run.counts for run in runs]
+    return replace(
+        last,
+        packets=sum(counts.packets for counts in each),
+        packet_bytes=sum(counts.packet_bytes for counts in each),
+        frames=sum(counts.frames for counts in each),
+        decoded=sum(counts.decoded for counts in each),
+        errors=sum(counts.errors for counts in each),
+        undecoded=sum(counts.undecoded for counts in each),
+        cut_short=any(counts.cut_short for counts in each),
+        stopped=any(counts.stopped for counts in each),
+    )
 
 
 def _part_file(work: Path, number: int) -> Path:

@@ -20,7 +20,8 @@ class FFmpegSettings:
             in imageio-ffmpeg.
         default_bitrate: Kilobits per second where none is asked for, 32 to 512.
         threads: How many parts of a long source are encoded at once; 1 is never more than one, 0
-            is as many as there are processors, where that is faster.
+            is as many as there are processors, where that is faster. Conversions of one process
+            share them: each has one at least.
         languages: Preferred languages of the audio, the first one most, as files name them ("eng");
             they count where a file marks no track as its default, or several.
         keep_damaged: Whether a result that lacks something is kept, as `--keep-damaged` does.
