@@ -163,8 +163,9 @@ class Found:
     def arithmetic(self) -> float:
         """Seconds of the slowest stage alone, the encoder on all processors."""
         processors = len(os.sched_getaffinity(0))
-        medians = [statistics.median(took) for took in zip(*self.stages, strict=True)]
-        return max(medians[0], medians[1] / processors, medians[2])
+        downloads, encodes, uploads = zip(*self.stages, strict=True)
+        median_of = statistics.median
+        return float(max(median_of(downloads), median_of(encodes) / processors, median_of(uploads)))
 
     def times_typed(self, value: Value) -> float:
         """How many times what the commands typed take."""
