@@ -43,6 +43,7 @@ BENCHES = (
     Bench("catbox_upload.py", "--bytes 400000000 --rounds 3"),
     Bench("whole_job.py"),
     Bench("ffmpeg_convert.py", "--seconds 600 --rounds 2"),
+    Bench("verdict_cost.py", "--seconds 600 --rounds 1"),
     Bench("ffmpeg_eta.py", "--seconds 400 --rounds 1"),
     Bench("discord_sink.py", "--seconds 2"),
     Bench("startup.py", "--rounds 8"),

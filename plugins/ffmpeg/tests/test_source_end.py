@@ -106,6 +106,17 @@ def test_long_runs_of_zeros_are_counted(
     assert blank_share(file) == pytest.approx(share, abs=0.02)
 
 
+def test_zeros_are_no_end_of_a_voc_file(made: dict[str, Path], tmp_path: Path) -> None:
+    data = made["voc"].read_bytes()
+    file = tmp_path / "a.voc"
+    file.write_bytes(data[: len(data) // 2] + bytes(len(data) // 2))
+    end = source_end(file, "voc")
+    assert end is not None
+    assert not end.there
+    file.write_bytes(data + bytes(500))
+    assert source_end(file, "voc") == SourceEnd(True)
+
+
 def test_zeros_in_the_tags_at_the_beginning_are_not_counted(
     made: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -92,8 +92,9 @@ def _reaches(
     says = info.duration
     if says is None or says < converted + tolerance(converted):
         return None
-    lacks_pages = info.format == "ogg" and ogg_lacks_pages(file)
-    if not lacks_pages and (info.format, track.codec) not in _NO_PAUSES:
+    if info.format == "ogg" and ogg_lacks_pages(file):
+        return says  # by the last page that is there
+    if (info.format, track.codec) not in _NO_PAUSES:
         return None
     return measure(ffmpeg, file, f"a:{track.number}", cancel)
 

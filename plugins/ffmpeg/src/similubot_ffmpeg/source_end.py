@@ -232,7 +232,8 @@ def _voc(stream: BinaryIO, size: int) -> SourceEnd | None:
         stream.seek(begin)
         block = stream.read(4)
         if len(block) < 4 or block[0] == 0:
-            return SourceEnd(block[:1] == b"\0")  # the block that ends the file
+            # The block that ends the file; zeros that a downloader left look like one.
+            return SourceEnd(block[:1] == b"\0" and size - begin < _BLANK_RUN)
         length = int.from_bytes(block[1:], "little")
         if block[0] > _LAST_VOC_KIND:
             return None  # sox counts the first block 9 bytes too short

@@ -76,6 +76,39 @@ KINDS = {
 """FFmpeg 4.2.2 and 7.0.2 of imageio-ffmpeg's wheels crash on any MPEG-TS, so none is here."""
 
 
+ODD_KINDS = {
+    "wav, float": Kind("wav", ("-c:a", "pcm_f32le")),
+    "wav, double": Kind("wav", ("-c:a", "pcm_f64le")),
+    "wav, mu-law": Kind("wav", ("-c:a", "pcm_mulaw", "-ar", "8000")),
+    "wav, IMA ADPCM": Kind("wav", ("-c:a", "adpcm_ima_wav")),
+    "wav, Yamaha ADPCM": Kind("wav", ("-c:a", "adpcm_yamaha")),
+    "wav, GSM": Kind("wav", ("-c:a", "libgsm_ms", "-ar", "8000", "-ac", "1")),
+    "wav, MP3": Kind("wav", ("-c:a", "libmp3lame")),
+    "gsm": Kind("gsm", ("-c:a", "libgsm", "-ar", "8000", "-ac", "1"), says_its_end=False),
+    "aifc, float": Kind("aif", ("-c:a", "pcm_f32be")),
+    "aifc, A-law": Kind("aif", ("-c:a", "pcm_alaw")),
+    "mov, QT ADPCM": Kind("mov", ("-c:a", "adpcm_ima_qt", *_FRONT)),
+    "mov, AC-3": Kind("mov", ("-c:a", "ac3", *_FRONT)),
+    "mp4, Opus": Kind("mp4", ("-c:a", "libopus", *_FRONT)),
+    "mp4, MP3": Kind("mp4", ("-c:a", "libmp3lame", *_FRONT)),
+    "caf, ALAC": Kind("caf", ("-c:a", "alac")),
+    "mka, AAC": Kind("mka", ("-c:a", "aac")),
+    "mka, PCM": Kind("mka", ("-c:a", "pcm_s24le")),
+    "mkv with video": Kind("mkv", (*_VIDEO, "-c:v", "mpeg4", "-c:a", "aac")),
+    "avi with video": Kind("avi", (*_VIDEO, "-c:v", "mpeg4", "-c:a", "mp2")),
+    "ogg, FLAC": Kind("oga", ("-c:a", "flac", "-f", "ogg")),
+    "speex": Kind("spx", ("-c:a", "libspeex", "-ar", "16000", "-ac", "1")),
+    "mp2": Kind("mp2", (), says_its_end=False),
+    "latm": Kind("latm", ("-c:a", "aac", "-f", "latm"), says_its_end=False),
+    "mlp": Kind("mlp", ("-strict", "-2"), says_its_end=False),
+    "truehd": Kind("thd", ("-strict", "-2", "-c:a", "truehd"), says_its_end=False),
+    "nut, AAC": Kind("nut", ("-c:a", "aac"), says_its_end=False),
+    "rm": Kind("rm", ("-c:a", "ac3")),
+    "vob, AC-3": Kind("vob", (*_VIDEO, "-c:v", "mpeg2video", "-c:a", "ac3"), says_its_end=False),
+}
+"""More kinds, of which people have fewer: the table has them too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A file and what is true of it.
@@ -95,13 +128,13 @@ class Sample:
 
 def make(kind: str, folder: Path, maker: Path) -> Path:
     """A whole file of `SECONDS`, made once."""
-    file = folder / f"{kind.replace(' ', '-').replace(',', '')}.{KINDS[kind].suffix}"
+    of = (KINDS | ODD_KINDS)[kind]
+    file = folder / f"{kind.replace(' ', '-').replace(',', '')}.{of.suffix}"
     if not file.exists():
         noise = f"anoisesrc=d={SECONDS}:c=pink:r=44100:a=0.3:seed=1"
-        options = KINDS[kind].options
         # A second input comes before the options of the output.
         subprocess.run(
-            [maker, "-v", "error", "-y", "-f", "lavfi", "-i", noise, *options, file],
+            [maker, "-v", "error", "-y", "-f", "lavfi", "-i", noise, *of.options, file],
             check=True,
             timeout=60,
             stdin=subprocess.DEVNULL,
@@ -114,6 +147,16 @@ def cut(source: Path, share: float, folder: Path) -> Path:
     target = folder / source.name
     data = source.read_bytes()
     target.write_bytes(data[: max(1, int(len(data) * share))])
+    return target
+
+
+def empty(source: Path, begin: float, end: float, folder: Path) -> Path:
+    """A file with zeros from one share of its bytes to another, as an unfinished download has."""
+    target = folder / source.name
+    data = bytearray(source.read_bytes())
+    first, last = int(len(data) * begin), int(len(data) * end)
+    data[first:last] = bytes(last - first)
+    target.write_bytes(data)
     return target
 
 
