@@ -292,7 +292,9 @@ class Conversion:
             index = self._read_result(result, made.run, format)
         if plan.copies:
             self._check_pieces(result, index, made.run)
-        played = index.plays if plan.copies else made.run.counts.encoded / index.rate
+        played = (
+            min(index.plays, index.filled) if plan.copies else made.run.counts.encoded / index.rate
+        )
         assert isinstance(self.file, Path)
         seen = gather(
             self.ffmpeg,
@@ -531,7 +533,9 @@ class Conversion:
         if read.returncode != 0 or seconds < expected - tolerance(expected):
             why = f"it plays {duration(seconds)}, not {duration(expected)}"
             raise faults.broken_result(self.name, why, run)
-        return Mp4Track((track.codec,), track.sample_rate, read.counts.packets, seconds, seconds)
+        return Mp4Track(
+            (track.codec,), track.sample_rate, read.counts.packets, seconds, seconds, seconds
+        )
 
     def _check_result(self, result: Path, run: Run, format: Format) -> Mp4Track:  # noqa: A002
         """Raise unless the result's own index lists what FFmpeg said it wrote."""

@@ -8,7 +8,12 @@ from similubot_ffmpeg.media import AudioTrack, MediaInfo
 from similubot_ffmpeg.mp4 import Mp4Track
 from similubot_ffmpeg.probe import measure
 from similubot_ffmpeg.runs import Counts, FFmpeg
-from similubot_ffmpeg.source_end import blank_share, ogg_lacks_pages, source_end
+from similubot_ffmpeg.source_end import (
+    blank_share,
+    mp4_lacks_fragments,
+    ogg_lacks_pages,
+    source_end,
+)
 from similubot_ffmpeg.verdict import EXACT, Evidence, tolerance
 
 _BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gsm", "amr")
@@ -16,8 +21,9 @@ _BARE_FRAMES = ("aac", "ac3", "eac3", "dts", "mp3", "mlp", "truehd", "loas", "gs
 _NO_PAUSES = (("flac", "flac"), ("ogg", "flac"), ("ogg", "vorbis"))
 """Containers and codecs whose time stamps count samples, so that a jump in them is missing audio.
 Recorders of calls leave silence out of Opus and Speex, so there it may be a pause."""
-_NO_PADDING = (*_BARE_FRAMES, "mpegts", "mpeg", "nut")
-"""What has no place for a long run of zeros, so that one is missing audio."""
+_NO_PADDING = (*_BARE_FRAMES, "mpegts", "mpeg", "nut", "mov,mp4,m4a,3gp,3g2,mj2")
+"""What has no place for a long run of zeros, so that one is missing audio; of MPEG-4 files, those
+in fragments, which claim nothing."""
 _MOST_REST = 64 * 1024
 """Bytes after the last frame of those that may be tags, or noise at the end of a recording."""
 
@@ -58,11 +64,6 @@ def gather(
         end = None  # "filesize" and "duration" are two claims, of which one is met
     rest = info.size - counts.packet_bytes
     tags = info.format in _BARE_FRAMES and rest <= _MOST_REST
-    if claimed is None:
-        in_doubt = info.format in _NO_PADDING
-    else:
-        in_doubt = claimed - converted > tolerance(claimed)
-    silence = track.codec.startswith(("pcm_", "dsd_"))  # is zeros
     return Evidence(
         converted=converted,
         claimed=claimed,
@@ -74,8 +75,19 @@ def gather(
         listed=listed,
         reaches=_reaches(ffmpeg, file, info, track, converted, cancel),
         stopped=counts.stopped and not tags,
-        blank=blank_share(file) if in_doubt and not silence else 0.0,
+        passed_over=counts.passed_over,
+        blank=blank_share(file) if _may_lack(info, track, claimed, converted) else 0.0,
     )
+
+
+def _may_lack(info: MediaInfo, track: AudioTrack, claimed: float | None, converted: float) -> bool:
+    """Whether zeros in the file would be audio that is missing."""
+    if claimed is None and info.format in _NO_PADDING:
+        return not track.codec.startswith(("pcm_", "dsd_"))  # whose silence is zeros
+    length = claimed or info.duration
+    if length is None or info.format == "ogg":  # whose pages have numbers
+        return False
+    return length - converted > tolerance(length)
 
 
 def _reaches(
@@ -89,6 +101,8 @@ def _reaches(
     """Up to which second packets come, where that tells of missing ones and may be more than
     was converted; else None.
     """
+    if info.format.startswith("mov,") and mp4_lacks_fragments(file):
+        return measure(ffmpeg, file, f"a:{track.number}", cancel)
     says = info.duration
     if says is None or says < converted + tolerance(converted):
         return None

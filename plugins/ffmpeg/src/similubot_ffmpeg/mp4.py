@@ -9,10 +9,15 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 _LARGEST_INDEX = 256 * 1024 * 1024
 """Bytes; a day of audio at 96,000 Hz has 35 MB, and a cover lies in it too."""
+
+
+_PAUSE = 2
+"""How many times as long as usual a packet lasts before a pause; rounding varies them by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Mp4Track:
         rate: Units of time a second, which is the sample rate as FFmpeg writes it.
         packets: How many packets the index lists; 0 in a fragmented file.
         seconds: How long those last.
+        filled: The same without pauses, where a packet lasts until the next one.
         plays: Seconds that are played, by the edit list, and `seconds` at most; `seconds` where
             there is none, or where it plays nothing at all.
         plays_nothing: Whether the edit list says that nothing is played, which FFmpeg obeys.
@@ -34,6 +40,7 @@ class Mp4Track:
     rate: int
     packets: int
     seconds: float
+    filled: float
     plays: float
     plays_nothing: bool = False
 
@@ -139,7 +146,8 @@ def _track(track: bytes, movie_rate: int) -> Mp4Track:
     table = _inside(track, b"mdia", b"minf", b"stbl")
     rate, length = _duration(_inside(track, b"mdia", b"mdhd"))
     # What the packets last; the header may say anything.
-    length = _lasting(_inside(table, b"stts")) or length
+    lasting, filled = _lasting(_inside(table, b"stts"))
+    length = lasting or length
     descriptions = _inside(table, b"stsd")[8:]
     sizes = _inside(table, b"stsz")
     played = _edited(_inside(track, b"edts", b"elst"))
@@ -148,17 +156,24 @@ def _track(track: bytes, movie_rate: int) -> Mp4Track:
         rate=rate,
         packets=struct.unpack_from(">I", sizes, 8)[0] if len(sizes) >= 12 else 0,
         seconds=length / rate,
+        filled=(filled or length) / rate,
         plays=min(length / rate, played / movie_rate) if played else length / rate,
         plays_nothing=played == 0,
     )
 
 
-def _lasting(times: bytes) -> int:
-    """Units of time that all packets last together, by the table of how long each does."""
+def _lasting(times: bytes) -> tuple[int, int]:
+    """Units of time that all packets last together, by the table of how long each does, and without
+    pauses.
+    """
     count = min(struct.unpack_from(">I", times, 4)[0], (len(times) - 8) // 8)
-    return sum(
-        number * each for number, each in struct.iter_unpack(">II", times[8 : 8 + 8 * count])
-    )
+    table = times[8 : 8 + 8 * count]
+    _, usual = max(struct.iter_unpack(">II", table), key=itemgetter(0), default=(0, 0))
+    lasting = filled = 0
+    for number, each in struct.iter_unpack(">II", table):
+        lasting += number * each
+        filled += number * min(each, _PAUSE * usual)
+    return lasting, filled
 
 
 def _duration(header: bytes) -> tuple[int, int]:

@@ -61,10 +61,17 @@ _CUT_SHORT = re.compile(
     r"|: Input/output error$"  # WavPack
 )
 # After this FFmpeg reads no more of the input: 4.2.2 to 6, 7 to 9.0.2.
-_STOPPED = re.compile(r"^file:.*: [A-Z][\w ,/]*$|\] Error during demuxing: ")
+_STOPPED = re.compile(
+    r"^file:.*: [A-Z][\w ,/]*$|\] Error during demuxing: "
+    r"|^\[ogg @ 0x[0-9a-f]{1,16}\] New audio stream "  # 4.2.2, of another codec: it is dropped
+)
 # For each cover and video of a source, since `arguments.source` allows decoders of audio only.
 _NO_DECODER = re.compile(
     r"^\[[^\]]{1,80}\] (?:Codec \(\w+\) not on whitelist|Failed to open codec in )"
+)
+_PASSED_OVER = re.compile(
+    r"\] 0x[0-9A-F]{2} at pos \d{1,18} \(0x[0-9a-f]{1,16}\) invalid as first byte of an EBML "
+    r"number$"
 )
 _CORRUPT = re.compile(r"\] Packet corrupt \(stream = \d+, dts = ")
 
@@ -84,6 +91,7 @@ class Counts:
         undecoded: How many lines complained of a packet that could not be decoded.
         cut_short: Whether FFmpeg met the end of the file where there should be more.
         stopped: Whether FFmpeg stopped reading at something that it could not make out.
+        passed_over: Whether FFmpeg passed over something in a Matroska file that it cannot read.
         last_packet_is_cut: Whether a packet that was read is not whole, and none came after it that
             FFmpeg complained of.
     """
@@ -97,6 +105,7 @@ class Counts:
     written: int = 0
     cut_short: bool = False
     stopped: bool = False
+    passed_over: bool = False
     last_packet_is_cut: bool = False
     undecoded: int = 0
     _last_was_undecoded: bool = False
@@ -116,6 +125,8 @@ class Counts:
             self.cut_short = True
         elif _STOPPED.search(line):
             self.stopped = True
+        elif _PASSED_OVER.search(line):
+            self.passed_over = True
         elif _CORRUPT.search(line):
             self.last_packet_is_cut = True
         self._last_was_undecoded = bool(_UNDECODED.search(line))

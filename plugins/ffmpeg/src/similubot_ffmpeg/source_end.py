@@ -131,6 +131,33 @@ def ogg_lacks_pages(file: Path) -> bool:
     return False
 
 
+def mp4_lacks_fragments(file: Path) -> bool:
+    """Whether fragments of an MPEG-4 file are missing between others, by their numbers.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    begin, last = 0, None
+    with file.open("rb") as stream:
+        for _ in range(_MOST_BOXES):
+            stream.seek(begin)
+            head = stream.read(24)
+            if len(head) < 24:
+                return False
+            length, name = struct.unpack_from(">I4s", head)
+            if length == 1:
+                (length,) = struct.unpack_from(">Q", head, 8)
+            elif name == b"moof" and head[12:16] == b"mfhd":
+                (number,) = struct.unpack_from(">I", head, 20)
+                if last is not None and number > last + 1:
+                    return True
+                last = number
+            if length < 8:
+                return False
+            begin += length
+    return False
+
+
 def _held(begin: int, length: int, size: int) -> SourceEnd:
     """Of `length` bytes from `begin` on, what lies within a file of `size` bytes."""
     if begin + length <= size:

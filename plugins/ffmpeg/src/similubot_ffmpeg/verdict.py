@@ -39,6 +39,7 @@ class Evidence:
         reaches: Up to which second packets come that follow each other without a pause; None where
             that tells nothing.
         stopped: Whether FFmpeg stopped within the file, at something that it cannot read.
+        passed_over: Whether FFmpeg passed over something within the file that it cannot read.
         blank: How much of the file is long runs of zeros, as downloaders leave for what they have
             not fetched, within 0 and 1; 0 where they may be right, or nothing is in doubt.
     """
@@ -53,6 +54,7 @@ class Evidence:
     listed: int | None = None
     reaches: float | None = None
     stopped: bool = False
+    passed_over: bool = False
     blank: float = 0.0
 
 
@@ -83,9 +85,8 @@ def decide(seen: Evidence) -> Verdict:
         return Verdict(False, _only(seen.converted, seen.reaches))
     gone = seen.converted * seen.blank / max(1e-9, 1 - seen.blank)
     unread = seen.listed is not None and seen.packets < seen.listed
-    proven = (
-        seen.errors > 0 or seen.last_packet_is_cut or unread or gone > tolerance(seen.converted)
-    )
+    broken = seen.errors > 0 or seen.last_packet_is_cut or seen.passed_over
+    proven = broken or unread or gone > tolerance(seen.converted)
     if missing is not None and missing > tolerance(expected) and proven:
         return Verdict(False, _only(seen.converted, expected))
     lost = seen.converted * seen.errors / max(1, seen.packets - seen.errors)
