@@ -315,15 +315,14 @@ def _tell_plans(
         shown = render.redact_source(source)
         try:
             job = _planned(source, arguments, context, options)
-            shown_plan = "skipped, its result is there" if isinstance(job, AlreadyThere) else None
-            shown_plan = shown_plan or describe_job(context.plugins, context.settings, job)  # type: ignore[arg-type]
+            plan = describe_job(job) if isinstance(job, Job) else "skipped, its result is there"
         except SimilubotError as error:
             if len(sources) == 1:
                 raise
             print(f"similubot: {shown}: {error.message}", file=sys.stderr)  # noqa: T201
             status = FAILED
         else:
-            print(f"{shown}: {shown_plan}")  # noqa: T201
+            print(f"{shown}: {plan}")  # noqa: T201
     return status
 
 

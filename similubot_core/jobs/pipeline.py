@@ -61,6 +61,8 @@ class Job:
         any_suffix: Whether the result's ending depends on the source, so that only the result tells
             whether an output's name has the right one.
         link_checkers: Each looks at the link that the uploader returned.
+        names: What people call its downloader, converter and uploader, in this order; "" where
+            there is none, or one without a name.
     """
 
     source: str
@@ -74,6 +76,7 @@ class Job:
     overwrite: bool = False
     any_suffix: bool = False
     link_checkers: tuple[LinkChecker, ...] = ()
+    names: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,18 @@ _ANY_HOST = ("https://host.invalid/clip.mp4", "https://host.invalid/watch/1")
 """Links of a host that cannot exist (RFC 6761): who accepts one accepts those of any host."""
 
 
+class Undecided(UsageError):  # noqa: N818  (what is the case, not a fault)
+    """Several plugins can do a thing, and nothing decides between them.
+
+    Attributes:
+        names: What they are called.
+    """
+
+    def __init__(self, message: str, names: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.names = names
+
+
 @dataclass(frozen=True)
 class CoreSettings:
     """Settings that belong to no single plugin.
@@ -108,8 +120,8 @@ def choose_downloader(
         prefer: Names, the preferred first.
 
     Raises:
-        UsageError: There is no downloader `name`, it does not accept the source, or several do and
-            nothing decides; says how to choose.
+        Undecided: Several accept it, and nothing decides; says how to choose.
+        UsageError: There is no downloader `name`, or it does not accept the source.
     """
     if name is not None:
         spec = plugins.get(DownloaderSpec, name)
@@ -120,17 +132,16 @@ def choose_downloader(
             )
         return spec
     accepting = _first_level([s for s in plugins.all(DownloaderSpec) if accepts(s, source)])
-    if len(accepting) > 1:
-        preferred = _preferred(accepting, prefer)
-        if preferred is None:
-            names = " and ".join(spec.name for spec in accepting)
-            raise UsageError(
-                f"Several downloaders accept this link: {names}. Choose one with --from "
-                f'{accepting[0].name}, or for always with prefer = ["{accepting[0].name}"] in '
-                "the table [core] of similubot.toml."
-            )
-        return preferred
-    return accepting[0] if accepting else None
+    chosen = _preferred(accepting, prefer)
+    if chosen is None and len(accepting) > 1:
+        names = tuple(spec.name for spec in accepting)
+        raise Undecided(
+            f"Several downloaders accept this link: {' and '.join(names)}. Choose one with --from "
+            f'{names[0]}, or for always with prefer = ["{names[0]}"] in the table [core] of '
+            "similubot.toml.",
+            names,
+        )
+    return chosen or (accepting[0] if accepting else None)
 
 
 def _first_level(specs: list[DownloaderSpec]) -> list[DownloaderSpec]:
@@ -183,8 +194,8 @@ def choose_format(
         prefer: The names of converters, the preferred first.
 
     Raises:
-        UsageError: No installed converter makes it, the ending contradicts it, or several make it
-            and nothing decides.
+        Undecided: Several converters make it, and nothing decides; says how to choose.
+        UsageError: No installed converter makes it, or the ending contradicts it.
     """
     everything = list(all_formats(plugins))
     suffix = suffix.lower()
@@ -241,10 +252,11 @@ def _decide(found: list[ChosenFormat], what: str, prefer: Sequence[str]) -> Chos
         return found[0]
     preferred = _preferred([c.converter for c in found], prefer)
     if preferred is None:
-        names = sorted(by_converter)
-        raise UsageError(
+        names = tuple(sorted(by_converter))
+        raise Undecided(
             f"Several converters make {what}: {' and '.join(names)}. Choose one with prefer = "
-            f'["{names[0]}"] in the table [core] of similubot.toml.'
+            f'["{names[0]}"] in the table [core] of similubot.toml.',
+            names,
         )
     return by_converter[preferred.name]
 
@@ -262,22 +274,22 @@ def _preferred(specs: Sequence[SpecT], prefer: Sequence[str]) -> SpecT | None:
 
 def undecided(plugins: Plugins, prefer: Sequence[str] = ()) -> list[str]:
     """A sentence for each choice that nothing decides, as `similubot doctor` reports it."""
-    messages = []
+    messages: dict[object, str] = {}
     downloaders = plugins.all(DownloaderSpec)
     for example in dict.fromkeys((*(spec.example for spec in downloaders), *_ANY_HOST)):
         if example:
             try:
                 choose_downloader(plugins, example, prefer=prefer)
-            except UsageError as error:
-                messages.append(error.message.replace("this link", f"links such as {example}"))
-    for chosen in all_formats(plugins):
+            except Undecided as error:
+                told = error.message.replace("this link", f"links such as {example}")
+                messages.setdefault(error.names, told)
+    formats = [chosen.format.name for chosen in all_formats(plugins)]
+    for name in (*formats, None):
         try:
-            choose_format(plugins, name=chosen.format.name, prefer=prefer)
-        except UsageError as error:
-            messages.append(error.message)
-    try:
-        choose_format(plugins, prefer=prefer)
-    except UsageError as error:
-        if any(c.format.name != NO_CONVERSION for c in all_formats(plugins)):
-            messages.append(error.message)
-    return list(dict.fromkeys(messages))
+            choose_format(plugins, name=name, prefer=prefer)
+        except Undecided as error:
+            messages.setdefault(error.message, error.message)
+        except UsageError as error:  # no format is the usual one
+            if set(formats) - {NO_CONVERSION}:
+                messages.setdefault(error.message, error.message)
+    return list(messages.values())

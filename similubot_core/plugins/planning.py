@@ -88,17 +88,19 @@ def plan_job(
         UsageError: Says what is wrong and what to do; nothing was done yet.
     """
     prefer = settings.table(CoreSettings).prefer
+    fetches = None
     if downloader is None:
-        downloader = _downloader(plugins, settings, source, from_, prefer)
-    uploader, limit = None, None
+        fetches = _downloader(plugins, source, from_, prefer)
+        downloader = None if fetches is None else make_downloader(fetches, settings)
+    uploader, uploader_name, limit = None, "", None
     checkers: tuple[LinkChecker, ...] = ()
     if to is not None:
         if output is not None:
             raise UsageError(
                 "--output names a file of this machine and --to a place to upload to; choose one."
             )
-        name, _, target = to.partition("=")
-        spec = plugins.get(UploaderSpec, name)
+        uploader_name, _, target = to.partition("=")
+        spec = plugins.get(UploaderSpec, uploader_name)
         uploader, limit = make_uploader(spec, settings, target or None), spec.max_size
         checkers = _link_checkers(plugins, settings)
     else:
@@ -147,6 +149,7 @@ def plan_job(
         overwrite,
         any_suffix=not chosen.format.suffix,
         link_checkers=checkers,
+        names=(fetches.name if fetches else "", chosen.converter.name, uploader_name),
     )
 
 
@@ -185,12 +188,12 @@ def _check_clip(clip: tuple[float, float | None] | None) -> None:
 
 
 def _downloader(
-    plugins: Plugins, settings: Settings, source: str, name: str | None, prefer: tuple[str, ...]
-) -> Downloader | None:
+    plugins: Plugins, source: str, name: str | None, prefer: tuple[str, ...]
+) -> DownloaderSpec | None:
     """The downloader for a source; None when it is a file."""
     chosen = choose_downloader(plugins, source, name=name, prefer=prefer)
     if chosen is not None:
-        return make_downloader(chosen, settings)
+        return chosen
     if "://" in source:
         supported = "; ".join(spec.summary for spec in plugins.all(DownloaderSpec))
         raise UsageError(
@@ -261,23 +264,21 @@ def _check_free(target: Path, source: str, *, overwrite: bool) -> None:
             raise AlreadyThere(target)
 
 
-def describe_job(plugins: Plugins, settings: Settings, job: Job) -> str:
+def describe_job(job: Job) -> str:
     """What a planned job would do, for people: its stages, the format, the place and the size."""
-    prefer = settings.table(CoreSettings).prefer
+    downloader, converter, uploader = job.names
     steps = []
     if job.downloader is None:
         steps.append(render.size(Path(job.source).stat().st_size))
     else:
-        chosen = choose_downloader(plugins, job.source, prefer=prefer)
-        steps.append(f"download ({chosen.name}), size unknown" if chosen else "download")
-    converted = choose_format(plugins, name=job.request.format, prefer=prefer)
-    if converted.format.name != NO_CONVERSION:
+        steps.append(f"download ({downloader}), size unknown")
+    if job.request.format != NO_CONVERSION:
         rate = f" at {job.request.bitrate} kb/s" if job.request.bitrate else ""
-        steps.append(f"convert to {converted.format.name}{rate} ({converted.converter.name})")
+        steps.append(f"convert to {job.request.format}{rate} ({converter})")
     if job.request.max_size is not None:
         steps.append(f"at most {render.size(job.request.max_size)}")
     if job.uploader is not None:
-        steps.append(f"upload ({type(job.uploader).__name__})")
+        steps.append(f"upload ({uploader})")
     else:
         steps.append(f"into {render.sanitize_line(str(job.output or Path()))}")
     return " → ".join(steps)

@@ -148,6 +148,12 @@ def test_what_nothing_decides_is_listed_once_each() -> None:
     assert undecided(Plugins(specs=specs), prefer=("opus", "mega")) == []
 
 
+def test_two_downloaders_that_meet_at_many_links_are_listed_once() -> None:
+    plain = replace(PLAIN, example="https://host.invalid/song.mp3")
+    (told,) = undecided(Plugins(specs=(plain, replace(GENERIC, example="https://any.example/1"))))
+    assert "any and plain" in told
+
+
 def test_doctor_says_how_to_decide_and_what_is_preferred_in_vain() -> None:
     settings = Settings(environ={"SIMILUBOT_CORE_PREFER": "vorbsi"})
     first, second = plugin_checks(CommandContext(Plugins(specs=(OPUS, MANY)), settings))

@@ -61,7 +61,10 @@ PLUGIN = textwrap.dedent(
     def similubot_stages():
         formats = (OutputFormat("up", ".up", (8, 320)), OutputFormat("loud", ".loud"))
         return [
-            DownloaderSpec("fetch", "fetch://NAME", lambda s: Fetch(), lambda s: s.startswith("fetch://")),
+            DownloaderSpec("fetch", "fetch://NAME", lambda s: Fetch(),
+                           lambda s: s.startswith(("fetch://", "twice://"))),
+            DownloaderSpec("other", "twice://NAME", lambda s: Fetch(),
+                           lambda s: s.startswith("twice://")),
             ConverterSpec("capitals", "capitals", lambda s: Capitals(), formats=formats),
             UploaderSpec("place", "a place", lambda s, target: Place()),
         ]
@@ -169,6 +172,14 @@ def test_a_dry_run_does_nothing(run: Run, work: Path) -> None:
         "→ into new",
     ]
     assert files(work) == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_dry_run_names_the_stages_that_were_chosen(run: Run) -> None:
+    words = ("convert", "twice://one", "-n", "--format", "up", "--to", "place")
+    assert "Several downloaders accept this link: fetch and other." in run(*words).stderr
+    assert run(*words, "--from", "other").stdout == (
+        "twice://one: download (other), size unknown → convert to up (capitals) → upload (place)\n"
+    )
 
 
 def test_defaults_of_the_settings_yield_to_what_is_typed(run: Run, work: Path) -> None:

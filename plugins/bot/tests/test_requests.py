@@ -29,7 +29,7 @@ from similubot_core import (
     UploaderSpec,
     UsageError,
 )
-from similubot_core.plugins.specs import Plugins
+from similubot_core.plugins.specs import AnySpec, Plugins
 
 
 class Nothing:
@@ -131,12 +131,15 @@ def test_each_link_and_each_file_makes_a_job() -> None:
     ]
 
 
-def operations(kind: Literal["link", "attachment"], to: str, *more: UploaderSpec) -> list[str]:
+def operations(
+    kind: Literal["link", "attachment"], to: str, *more: AnySpec, format_: str | None = None
+) -> list[str]:
     tube = DownloaderSpec("tube", "", downloader, LINK.startswith, operation="Tube Download")
     converter = ConverterSpec("aac", "", lambda settings: Convert(), operation="Conversion")
     place = UploaderSpec("mine", "", uploader, operation="My Upload")
     plugins = Plugins(specs=(tube, converter, place, *more))
-    return list(operations_of(plugins, JobRequest(1, None, 2, LINK, kind, "x", None, to)))
+    request = JobRequest(1, None, 2, LINK, kind, "x", None, to, format_)
+    return list(operations_of(plugins, Settings(environ={}), request))
 
 
 def test_the_operations_to_come_are_those_that_the_plugins_name() -> None:
@@ -146,6 +149,17 @@ def test_the_operations_to_come_are_those_that_the_plugins_name() -> None:
 
 def test_nothing_is_foretold_where_one_plugin_does_not_name_its_operation() -> None:
     assert operations("link", "silent", UploaderSpec("silent", "", uploader)) == []
+
+
+def test_the_operations_to_come_are_those_of_the_stages_that_will_be_chosen() -> None:
+    others = (
+        DownloaderSpec("all", "", downloader, lambda s: True, operation="Any", fallback=1),
+        ConverterSpec("a-flac", "", lambda s: Convert(), ".flac", operation="Pressing"),
+        ConverterSpec("z-aac", "", lambda s: Convert(), ".m4a", operation="AAC"),
+    )
+    assert operations("link", "mine", *others) == ["Tube Download", "AAC", "My Upload"]
+    chosen = operations("link", "mine", *others, format_="a-flac")
+    assert chosen == ["Tube Download", "Pressing", "My Upload"]
 
 
 @given(st.text(max_size=300))

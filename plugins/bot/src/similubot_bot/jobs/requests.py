@@ -23,7 +23,15 @@ from similubot_core import (
     render,
 )
 from similubot_core.jobs.pipeline import Job
-from similubot_core.plugins.choice import accepts, all_formats
+from similubot_core.plugins.choice import (
+    ConvertSettings,
+    CoreSettings,
+    Undecided,
+    accepts,
+    all_formats,
+    choose_downloader,
+    choose_format,
+)
 from similubot_core.plugins.making import make_uploader
 from similubot_core.plugins.planning import plan_job
 from similubot_core.plugins.specs import Plugins
@@ -199,19 +207,22 @@ def upload_targets(
     return tuple(dict.fromkeys((*named, *bare, NAME)))
 
 
-def operations_of(plugins: Plugins, request: JobRequest) -> tuple[str, ...]:
-    """The operations of a request's stages, in order; () where a plugin does not name its own."""
-    downloads: list[str | None] = ["Discord Download"]
-    if request.kind == "link":
-        downloads = [
-            spec.operation for spec in plugins.all(DownloaderSpec) if accepts(spec, request.source)
-        ]
-    conversions = [
-        spec.operation for spec in plugins.all(ConverterSpec) if spec.operation is not None
-    ]
-    target = request.to.partition("=")[0]
-    uploads = [spec.operation for spec in plugins.all(UploaderSpec) if spec.name == target]
-    names = (*downloads[:1], *conversions[:1], *uploads[:1])
+def operations_of(plugins: Plugins, settings: Settings, request: JobRequest) -> tuple[str, ...]:
+    """The operations of a request's stages, in order; () where a plugin does not name its own, or
+    the request cannot be planned.
+    """
+    prefer = settings.table(CoreSettings).prefer
+    try:
+        downloads: str | None = "Discord Download"
+        if request.kind == "link":
+            downloader = choose_downloader(plugins, request.source, prefer=prefer)
+            downloads = None if downloader is None else downloader.operation
+        default = settings.table(ConvertSettings).format
+        chosen = choose_format(plugins, name=request.format, default=default, prefer=prefer)
+        uploads = plugins.get(UploaderSpec, request.to.partition("=")[0]).operation
+    except UsageError:
+        return ()
+    names = (downloads, chosen.converter.operation, uploads)
     known = tuple(name for name in names if name is not None)
     return known if len(known) == 3 else ()
 
@@ -261,18 +272,27 @@ def plan_task(
     table, to = settings.table(BotSettings), task.to
     if to == NAME:
         to = next((name for name in (table.to, *table.targets) if name != NAME), "catbox")
-    job = plan_job(
-        plugins,
-        settings,
-        task.source,
-        bitrate=task.bitrate,
-        to=to,
-        format=task.format,
-        downloader=downloader,
-        max_size=task.max_size,
-        untrusted=True,
-        keep_damaged=task.keep_damaged,
-    )
+    try:
+        job = plan_job(
+            plugins,
+            settings,
+            task.source,
+            bitrate=task.bitrate,
+            to=to,
+            format=task.format,
+            downloader=downloader,
+            max_size=task.max_size,
+            untrusted=True,
+            keep_damaged=task.keep_damaged,
+        )
+    except Undecided as error:
+        raise UsageError(
+            _(
+                "Several of my plugins could do this ({names}), and the bot's operator has to "
+                "choose one; `similubot doctor` says how.",
+                names=", ".join(error.names),
+            )
+        ) from error
     if task.to == NAME and attach is not None and job.uploader is not None:
         return replace(job, uploader=DiscordUploader(task.job, attach, job.uploader))
     return job

@@ -4,9 +4,12 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from similubot_bot.jobs.database import recover
-from similubot_bot.jobs.requests import upload_targets
+from similubot_bot.jobs.requests import allowed_plugins, upload_targets
 from similubot_bot.ops.checks import STEPS
 from similubot_bot.ops.control import send
 from similubot_bot.ops.logs import set_up_logging
@@ -17,11 +20,14 @@ from similubot_core import (
     CommandContext,
     ConverterSpec,
     DownloaderSpec,
+    Settings,
     SimilubotError,
     UsageError,
 )
 from similubot_core.cli.doctor import plugin_checks
 from similubot_core.exit_status import DONE, FAILED, WRONG_USAGE
+from similubot_core.plugins.making import make_converter, make_downloader
+from similubot_core.plugins.specs import Plugins
 from similubot_core.render import sanitize_line
 from similubot_discord_sink import DiscordSettings
 
@@ -51,10 +57,7 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
         context.settings.table(schema)  # report a bad value now, not in the first job
     if not context.plugins.all(DownloaderSpec):
         raise UsageError("No downloader is installed; install similubot-mega, or another plugin.")
-    for downloader in context.plugins.all(DownloaderSpec):
-        downloader.factory(context.settings)  # imports what it needs before the event loop runs
-    for converter in context.plugins.all(ConverterSpec):
-        converter.factory(context.settings)
+    _make_stages(allowed_plugins(context.plugins, settings), context.settings)
     known = upload_targets(context.plugins, context.settings, settings)
     os.umask(0o077)  # what it writes is for nobody else
     secrets = _secrets(context)
@@ -66,6 +69,21 @@ def run(arguments: argparse.Namespace, context: CommandContext) -> int:
     if arguments.recover:
         print(recover(settings.folder / "jobs.db"), file=sys.stderr)  # noqa: T201
     return asyncio.run(serve(context, settings, discord_settings, known))
+
+
+def _make_stages(plugins: Plugins, settings: Settings) -> None:
+    """Make each stage once, which imports what it needs before the event loop runs. One that cannot
+    be made is told, and stops only the jobs that need it.
+    """
+    makers: list[Callable[[], object]] = [
+        *(partial(make_downloader, spec, settings) for spec in plugins.all(DownloaderSpec)),
+        *(partial(make_converter, spec, settings) for spec in plugins.all(ConverterSpec)),
+    ]
+    for make in makers:
+        try:
+            make()
+        except SimilubotError as error:
+            print(f"similubot: {error.message}", file=sys.stderr)  # noqa: T201
 
 
 def _secrets(context: CommandContext) -> list[str]:
@@ -94,8 +112,12 @@ def _uploads_check(context: CommandContext) -> Check:
 
 
 def _check(context: CommandContext) -> int:
-    """Print what every plugin's checks say; the core reports settings that cannot be read."""
-    checks = [*plugin_checks(context), _uploads_check(context)]
+    """Print what every plugin's checks say; the core reports settings that cannot be read.
+
+    A downloader that people may not use is no matter of the bot's.
+    """
+    plugins = allowed_plugins(context.plugins, context.settings.table(BotSettings))
+    checks = [*plugin_checks(replace(context, plugins=plugins)), _uploads_check(context)]
     for check in checks:
         print(f"{'ok  ' if check.ok else 'LACK'}  {check.name}: {sanitize_line(check.detail, 300)}")  # noqa: T201
         if check.cure and not check.ok:

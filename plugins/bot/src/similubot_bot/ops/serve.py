@@ -196,7 +196,7 @@ def _make_service(
         store,
         executors,
         messages,
-        lambda request: operations_of(plugins, request),
+        lambda request: operations_of(plugins, context.settings, request),
         metrics.ended,
         Lookup(plugins, context.settings),
         JobSinks(plugins, context.settings, settings.sinks),
