@@ -163,7 +163,12 @@ def test_everything_that_the_page_does_a_command_does_too(
     assert ctl("cancel", "1") == "Cancelling job 1."
     expect(page.locator("#recent .job")).to_be_visible()
     assert ctl("retry", "1") == "Asked for job 1 again; it is job 2 now."
-    assert ctl("history", "song") == "job 1: cancelled: song.wav: Cancelled before it started."
+    cancelled = "job 1: cancelled: song.wav: Cancelled before it started."
+    assert [ctl("history", *words) for words in (["song"], ["cancelled", "song"], ["failed"])] == [
+        cancelled,
+        cancelled,
+        "Nothing.",
+    ]
     ctl("drain")
     ctl("resume")
     final_answer(bot, count=2)

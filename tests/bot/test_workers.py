@@ -1,5 +1,6 @@
 """The bot with workers, each a process of its own, on a real Redis: what people see of it."""
 
+import os
 import random
 import re
 import shutil
@@ -32,6 +33,9 @@ from .test_long import assert_ends_once, wait_until_final
 
 MakeSound = Callable[[float], Path]
 ROUNDS = 10
+SEEDS = range(1, 1 + int(os.environ.get("SIMILUBOT_TEST_KILL_SEEDS", "1")))
+"""Each seed kills other processes at other moments, and takes some minutes."""
+
 PASSWORD = "loopback-password-of-redis"
 
 
@@ -155,7 +159,7 @@ def test_a_job_that_begins_again_elsewhere_says_so_and_the_machines_are_listed(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_kills_of_bot_workers_and_redis_lose_nothing_and_leave_nothing(
     fleet: Fleet, make_sound: MakeSound, tmp_path: Path, seed: int
 ) -> None:

@@ -10,22 +10,14 @@ from similubot_bot.jobs.records import JobOutcome, JobRecord, JobRequest, JobSta
 from similubot_bot.jobs.sinks import JobSinks
 from similubot_bot.jobs.store_thread import StoreThread
 from similubot_bot.settings import BotSettings
-from similubot_core import ProgressCallback, ProgressInfo, Settings
+from similubot_core import Settings
 from similubot_core.plugins.specs import Plugins
+from similubot_loopback.silent_presenter import SilentMessage, SilentPresenter
 
 DONE = JobOutcome(JobStatus.DONE, "https://host.example/a.m4a", "a.m4a")
 
 
-def ignore(info: ProgressInfo) -> None:
-    """A callback that shows nothing."""
-
-
-class Live:
-    def create_callback(self) -> ProgressCallback:
-        return ignore
-
-
-class Shown:
+class Shown(SilentPresenter):
     """A presenter that keeps what it shows."""
 
     def __init__(self) -> None:
@@ -39,38 +31,22 @@ class Shown:
     ) -> MessageRef | None:
         if self.fails_to_post:
             raise RuntimeError("post")
-        return record.id, 2
+        return await super().post(record, position, reply)
 
     def live(
         self, record: JobRecord, operations: Sequence[str], *, begun_again: bool = False
-    ) -> Live:
+    ) -> SilentMessage:
         self.begun_again.append(begun_again)
-        return Live()
-
-    async def show_position(
-        self,
-        record: JobRecord,
-        position: int,
-        *,
-        waits_for_disk: bool = False,
-        wait: float | None = None,
-    ) -> None:
-        """Show nothing."""
-
-    async def show_kept(self, record: JobRecord, live: Live) -> None:
-        """Show nothing."""
+        return SilentMessage()
 
     async def show_waiting_again(
-        self, record: JobRecord, live: Live, *, elsewhere: bool = False
+        self, record: JobRecord, live: SilentMessage, *, elsewhere: bool = False
     ) -> None:
         self.waiting_again.append((record.id, elsewhere))
 
-    async def show_outcome(self, record: JobRecord, live: Live | None = None) -> None:
+    async def show_outcome(self, record: JobRecord, live: SilentMessage | None = None) -> None:
         assert record.outcome is not None
         self.outcomes.append((record.id, record.outcome.status))
-
-    async def notify(self, record: JobRecord) -> None:
-        """Tell nobody."""
 
 
 class Fragile:
@@ -140,7 +116,7 @@ def make_manager(
     executor: Fragile,
     shown: Shown,
     ended: list[JobOutcome],
-) -> JobManager[Live]:
+) -> JobManager[SilentMessage]:
     (folder / "jobs").mkdir()
     return JobManager(
         BotSettings(data_folder=folder, min_free_disk=0, notify_after=float("inf")),

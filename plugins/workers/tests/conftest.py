@@ -22,7 +22,7 @@ from similubot_bot import BotSettings, ExecutorContext, JobOutcome, JobRecord, J
 from similubot_bot.jobs.executor import Executor
 from similubot_bot.jobs.local_executor import LocalExecutor
 from similubot_bot.jobs.manager import JobManager
-from similubot_bot.jobs.presenter import MessageRef, Reply
+from similubot_bot.jobs.presenter import MessageRef
 from similubot_bot.jobs.requests import allowed_plugins
 from similubot_bot.jobs.sinks import JobSinks
 from similubot_bot.jobs.store_thread import StoreThread
@@ -34,6 +34,7 @@ from similubot_ffmpeg.settings import FFmpegSettings
 from similubot_loopback import media
 from similubot_loopback.catbox_server import LoopbackCatbox
 from similubot_loopback.mega_server import LoopbackMega
+from similubot_loopback.silent_presenter import SilentMessage, SilentPresenter
 from similubot_workers import RedisExecutor
 
 PATIENCE = 120.0
@@ -164,7 +165,7 @@ async def until(condition: Callable[[], object], timeout: float = PATIENCE) -> N
         await asyncio.sleep(0.02)
 
 
-class Live:
+class Live(SilentMessage):
     """Keeps what one attempt's message is shown."""
 
     def __init__(self, shown: "Shown", job: int) -> None:
@@ -178,17 +179,12 @@ class Live:
 
 
 @dataclass
-class Shown:
+class Shown(SilentPresenter):
     """A presenter that keeps what it shows."""
 
     states: list[tuple[int, ProgressInfo, float]] = field(default_factory=list)
     outcomes: list[tuple[int, JobOutcome]] = field(default_factory=list)
     begun_again: list[int] = field(default_factory=list)
-
-    async def post(
-        self, record: JobRecord, position: int | None, reply: Reply | None
-    ) -> MessageRef | None:
-        return record.id, 2
 
     def live(
         self, record: JobRecord, operations: Sequence[str], *, begun_again: bool = False
@@ -197,37 +193,16 @@ class Shown:
             self.begun_again.append(record.id)
         return Live(self, record.id)
 
-    async def show_position(
-        self,
-        record: JobRecord,
-        position: int,
-        *,
-        waits_for_disk: bool = False,
-        wait: float | None = None,
-    ) -> None:
-        """Show nothing."""
-
-    async def show_kept(self, record: JobRecord, live: Live) -> None:
-        """Show nothing."""
-
-    async def show_waiting_again(
-        self, record: JobRecord, live: Live, *, elsewhere: bool = False
-    ) -> None:
-        """Show nothing."""
-
-    async def show_outcome(self, record: JobRecord, live: Live | None = None) -> None:
+    async def show_outcome(self, record: JobRecord, live: SilentMessage | None = None) -> None:
         assert record.outcome is not None
         self.outcomes.append((record.id, record.outcome))
-
-    async def notify(self, record: JobRecord) -> None:
-        """Tell nobody."""
 
 
 @dataclass
 class Office:
     """A bot without Discord: its queue, its job list, and its executors."""
 
-    manager: JobManager[Live]
+    manager: JobManager[SilentMessage]
     shown: Shown
     store: StoreThread
     executor: Executor
@@ -352,7 +327,7 @@ class Lab:
             )
         if local_slots:
             executors.append(LocalExecutor(plugins, core, folder / "jobs", local_slots))
-        manager: JobManager[Live] = JobManager(
+        manager: JobManager[SilentMessage] = JobManager(
             table,
             store,
             executors,

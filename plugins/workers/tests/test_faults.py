@@ -1,7 +1,7 @@
 """What breaks around workers: none of it loses a job, and each job ends once."""
 
+import asyncio
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,11 +139,11 @@ async def test_a_job_that_kills_its_workers_is_given_up_after_three(
 async def test_redis_killed_and_back_with_its_data_loses_no_job(
     lab: Lab, make_sound: MakeSound
 ) -> None:
-    lab.start_worker()
+    worker = lab.start_worker()
     office = await lab.open_office()
     await begin_slowly(lab, office, make_sound(3))
     lab.redis.kill()
-    time.sleep(1)
+    await until(lambda: "Redis cannot be reached" in worker.log_text())
     lab.redis.start()
     before = len(office.shown.states)
     await until(lambda: len(office.shown.states) > before + 3)  # the bar goes on
@@ -158,12 +158,13 @@ async def test_redis_killed_and_back_with_its_data_loses_no_job(
 async def test_a_job_that_ends_while_redis_hangs_is_told_when_it_goes_on(
     lab: Lab, make_sound: MakeSound
 ) -> None:
-    lab.start_worker()
+    worker = lab.start_worker()
     office = await lab.open_office()
     await begin_slowly(lab, office, make_sound(3))
     lab.redis.signal(signal.SIGSTOP)
     lab.mega.limit = None
-    time.sleep(12)  # as long as a network is cut
+    await until(lambda: "Job 1: done" in worker.log_text() or "Converted" in worker.log_text())
+    await until(lambda: "Redis cannot be reached" in worker.log_text())
     lab.redis.signal(signal.SIGCONT)
     ((_, outcome),) = await office.ended(1)
     assert outcome.status is JobStatus.DONE
@@ -209,6 +210,28 @@ async def test_a_bot_whose_network_is_cut_takes_up_its_jobs_where_they_are(
     assert office.shown.begun_again == []
     assert lab.uploads == 1
     await office.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", ["bot", "worker"])
+async def test_after_a_minute_without_network_each_job_ends_once(
+    lab: Lab, wire: Wire, make_sound: MakeSound, side: str
+) -> None:
+    cut = through(wire, lab)
+    worker = lab.start_worker(SIMILUBOT_WORKERS_URL=cut if side == "worker" else lab.redis.url)
+    office = await lab.open_office(redis_url=cut if side == "bot" else "", lost_seconds=15.0)
+    link = await begin_slowly(lab, office, make_sound(3))
+    await office.ask(link, user=2)
+    wire.cut()
+    lab.mega.limit = None
+    await asyncio.sleep(60)  # the minute itself is what is tried
+    wire.mend()
+    await office.ended(2)
+    assert [(job, o.status.value) for job, o in office.shown.outcomes] == [(1, "done"), (2, "done")]
+    assert lab.uploads == 2
+    await until(lambda: office.manager.slots == 1)
+    await office.close()
+    assert worker.left_over() == []
 
 
 def through(wire: Wire, lab: Lab) -> str:

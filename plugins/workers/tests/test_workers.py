@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from similubot_bot import JobStatus
+from similubot_bot import AttemptListener, JobStatus, JobTask
 from similubot_bot.admin import machine_line
 from similubot_core import ProgressStatus
 
-from .conftest import PATIENCE, Lab, begin_slowly, until, wait_until
+from .conftest import PATIENCE, Lab, Office, begin_slowly, until, wait_until
 
 MakeSound = Callable[[float], Path]
 
@@ -138,36 +138,80 @@ async def test_the_workers_are_listed(shared_lab: Lab) -> None:
     await office.close()
 
 
-@pytest.mark.parametrize("executor", ["local", "workers"])
-async def test_caps_and_turns_hold_wherever_jobs_run(
-    shared_lab: Lab, make_sound: MakeSound, executor: str
+def memory_of(pid: int) -> float:
+    """MiB that a process takes, with its share of what others use as well."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return int(text.partition("\nPss:")[2].split()[0]) / 1024
+
+
+@pytest.mark.slow
+async def test_an_idle_worker_takes_60_mib_at_most_after_jobs_too(
+    shared_lab: Lab, make_sound: MakeSound
 ) -> None:
-    lab = shared_lab
+    office = await shared_lab.open_office()
+    for user in range(4):
+        await office.ask(shared_lab.mega.add_file(f"{user}.wav", make_sound(3)), user)
+    await office.ended(4)
+    pid = shared_lab.workers[0].process.pid
+    await until(lambda: memory_of(pid) <= 60)
+    await office.close()
+
+
+class Begun:
+    """Passes attempts on to an executor, and keeps which jobs began and with how many beside."""
+
+    def __init__(self, office: Office) -> None:
+        self.jobs: list[int] = []
+        self.most_of_user = self.most_of_server = 0
+        self._office = office
+        self._run = office.executor.run
+        office.executor.run = self.run  # type: ignore[method-assign]
+
+    def run(self, task: JobTask, listener: AttemptListener) -> None:
+        requests = [job.record.request for job in self._office.manager.running]
+        users = Counter(request.user for request in requests)
+        servers = Counter(request.server for request in requests if request.server is not None)
+        self.jobs.append(task.job)
+        self.most_of_user = max(self.most_of_user, *users.values())
+        self.most_of_server = max(self.most_of_server, *servers.values(), 0)
+        self._run(task, listener)
+
+
+@pytest.mark.parametrize("executor", ["local", "workers"])
+@pytest.mark.parametrize(
+    ("caps", "first"),
+    [
+        pytest.param((1, 2), [1, 4], id="a user has one job at once"),
+        pytest.param((2, 1), [1, 5], id="a server has one job at once"),
+    ],
+)
+async def test_caps_and_turns_hold_wherever_jobs_run(
+    shared_lab: Lab,
+    make_sound: MakeSound,
+    executor: str,
+    caps: tuple[int, int],
+    first: list[int],
+) -> None:
+    lab, (per_user, per_server) = shared_lab, caps
     link = lab.mega.add_file("song.wav", make_sound(0.2))
-    if executor == "workers":
-        office = await lab.open_office(jobs_per_user=1, jobs_per_server=2)
-        await until(lambda: office.manager.slots == 2)
-    else:
-        office = await lab.open_office("local", local_slots=2, jobs_per_user=1, jobs_per_server=2)
+    office = await lab.open_office(
+        executor,
+        local_slots=2 if executor == "local" else 0,
+        jobs_per_user=per_user,
+        jobs_per_server=per_server,
+    )
+    await until(lambda: office.manager.slots == 2)
+    begun = Begun(office)
     office.manager.paused = True
     for user, server in ((1, 5), (1, 5), (1, 5), (2, 5), (3, None)):
         await office.ask(link, user, server)
-    most: Counter[int] = Counter()
-    begun: list[int] = []
-
-    def watch() -> bool:
-        running = [job.record for job in office.manager.running]
-        users = Counter(record.request.user for record in running)
-        for user, count in users.items():
-            most[user] = max(most[user], count)
-        begun.extend(record.id for record in running if record.id not in begun)
-        return len(office.shown.outcomes) == 5
-
     office.manager.paused = False
     office.manager.pump()
-    await until(watch)
-    assert max(most.values()) == 1
-    assert begun[:2] == [1, 4]
-    assert begun.index(5) < begun.index(2) < begun.index(3)
-    assert {o.status for _, o in office.shown.outcomes} == {JobStatus.DONE}
+    assert {o.status for _, o in await office.ended(5)} == {JobStatus.DONE}
+    assert begun.jobs[:2] == first
+    # Whoever was served least has the turn, and nobody's second job passes another's first.
+    assert begun.jobs.index(2) > max(begun.jobs.index(job) for job in (1, 4, 5))
+    assert begun.jobs.index(3) > begun.jobs.index(2)
+    assert begun.most_of_user <= per_user
+    assert begun.most_of_server <= per_server
     await office.close()

@@ -6,7 +6,7 @@ from typing import Protocol
 from similubot_bot import preferences
 from similubot_bot.i18n import ngettext
 from similubot_bot.jobs.executor import Machine
-from similubot_bot.jobs.records import JobRecord
+from similubot_bot.jobs.records import JobRecord, JobStatus
 from similubot_bot.service import BotService
 from similubot_core import UsageError, render
 from similubot_core.redact import redact
@@ -46,7 +46,10 @@ class Admin:
             "blocks": ("blocks: what is blocked, and why", self._blocks),
             "cancel": ("cancel JOB", self._cancel),
             "retry": ("retry JOB: ask for an ended job again", self._retry),
-            "history": ("history [TEXT]: jobs that ended, by name, sentence or id", self._history),
+            "history": (
+                "history [done|failed|cancelled] [TEXT]: jobs that ended, by name, sentence or id",
+                self._history,
+            ),
             "announce": ("announce TEXT: in the channels used this week", self._announce),
             "leave": ("leave SERVER", self._leave),
             "backup": ("backup: back the job list up now", self._backup),
@@ -139,8 +142,9 @@ class Admin:
         return f"Asked for job {job} again; it is job {await self._service.retry(int(job))} now."
 
     async def _history(self, *words: str) -> str:
-        text = " ".join(words)
-        records = await self._service.ended(text, limit=HISTORY_LINES)
+        status = {one.value: one for one in JobStatus}.get(words[0]) if words else None
+        text = " ".join(words if status is None else words[1:])
+        records = await self._service.ended(text, status, limit=HISTORY_LINES)
         return "\n".join(map(history_line, records)) or "Nothing."
 
     async def _announce(self, *words: str) -> str:

@@ -1,5 +1,7 @@
 """A worker: carries out what the bot hands it, tells how far it is, and gives back what it must."""
 
+import ctypes
+import gc
 import logging
 import secrets
 import shutil
@@ -174,6 +176,7 @@ class Worker:
         self._poke = threading.Event()
         self._closed = threading.Event()
         self._again = False
+        self._has_worked = True
         self._failed_at = float("-inf")
         self._reachable: bool | None = None
         self.refusal = ""
@@ -196,6 +199,9 @@ class Worker:
             self._beat()
             if self.refusal and not self._carried:
                 break
+            if self._has_worked and not self._carried:
+                self._has_worked = False
+                _give_memory_back()
             self._wake.wait(BEAT_SECONDS)
             self._wake.clear()
         self._stopping.set()
@@ -397,6 +403,7 @@ class Worker:
     def _over(self, one: _Carried, ending: Ending) -> None:
         """An attempt has ended; in its thread."""
         job = ending.about.job
+        self._has_worked = True
         self._carrier.remove(job)
         how = "given back" if ending.outcome is None else ending.outcome.status.value
         logger.info("Job %d: %s", job, how)
@@ -455,3 +462,11 @@ class Worker:
             cancel.wait(AGAIN_SECONDS)
         self._carrier.release(task.job)
         raise Cancelled
+
+
+def _give_memory_back() -> None:
+    """Hand what jobs and imports have freed back to the system, which the C library keeps else."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others do it by themselves
+    if trim is not None:
+        trim(0)
