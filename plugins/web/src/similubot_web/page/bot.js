@@ -128,7 +128,7 @@ function drawBot(bot) {
     "The queue is": STATES[bot.state], "Up since": bot.began && moment(bot.began),
     "Load": bot.load, "Memory": bot.memory,
     "Free disk": bot.disk && `${bot.disk}${bot.disk_is_low ? ", too little to begin a job" : ""}`,
-    "Event loop late by": bot.late && `${bot.late}, at most, in the last minute`});
+    "Event loop late by": bot.late && `${bot.late} at most`});
   show(find("#control"), you.may_act);
   const stands = bot.state !== "running";
   for (const button of document.querySelectorAll("#control button")) {
