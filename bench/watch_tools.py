@@ -189,10 +189,10 @@ CASES = (
          " -d out", "pip", "rm -rf out"),
     Case("uv pip install", f"uv pip install --no-cache --no-deps --no-index --target out"
          f" 'big @ {SERVE}/big-1.0-py3-none-any.whl'", "uv", "rm -rf out"),
-    Case("apt-get download", "apt-get download libicu-dev libboost-dev -o Acquire::http::Dl-Limit=6000", "apt-get", "rm -f *.deb", truth="wrote *.deb", works="[ $(id -u) = 0 ]"),
+    Case("apt-get download", "apt-get download libicu-dev libboost-dev -o Acquire::http::Dl-Limit=1500", "apt-get", "rm -f *.deb", truth="wrote *.deb", works="[ $(id -u) = 0 ]"),
     Case("apt-get install", "apt-get install -y --reinstall -o Dpkg::Progress=1 cowsay figlet pv", "apt-get", "rm -f *.deb",
          truth="", works="[ $(id -u) = 0 ] && apt-get -s install --reinstall cowsay", computes=True),
-    Case("docker pull", "docker pull 127.0.0.1:$PORT/x", "docker", "docker rmi -f 127.0.0.1:$PORT/x", works="docker info"),
+    Case("docker pull", "docker pull 127.0.0.1:$PORT/x", "docker", "docker rmi -f $(docker images -q --filter reference='127.0.0.1:*/x')", works="docker info"),
     Case("docker build", "docker build --progress=plain --network=none --no-cache docker", "docker", truth="", works="docker buildx version && docker info"),
     Case("shred -v", "shred -v -n 3 shred.bin", "shred", "cp big/a.bin shred.bin", truth=""),
     Case("tqdm", f"{PY} bars.py tqdm", "python3"),
@@ -447,7 +447,8 @@ def run(case: Case, work: Path, environment: dict[str, str], *, pty: bool) -> Ru
                         if plain := waiting[last : match.start()]:
                             result.output.append((now - began, plain))
                         event = json.loads(match[0])
-                        result.events.append((now - began, event))
+                        if event["parent"] is None:
+                            result.events.append((now - began, event))
                         last = match.end()
                     waiting = waiting[last:]
                     if b'{"event"' not in waiting[-2000:] and waiting:

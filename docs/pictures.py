@@ -5,6 +5,7 @@
 It needs tmux, rsync, and the fonts DejaVu Sans Mono and Noto Color Emoji.
 """
 
+import itertools
 import os
 import subprocess
 import sys
@@ -27,12 +28,15 @@ EMOJI_SIZE = 109  # the one size that the colour font has
 BACKGROUND, FOREGROUND = (24, 26, 31), (222, 224, 228)
 WAIT_SECONDS = 300.0
 
+_servers = itertools.count()
+
 
 def screens(
     typed: str, expected: tuple[str, ...], folder: Path, columns: int = COLUMNS
 ) -> list[list[str]]:
     """The lines of a terminal, with their colours, when a command's output has each text."""
-    tmux = ["tmux", "-L", f"pictures-{folder.name}", "-f", "/dev/null"]
+    # A server that was killed may still be going when the next one comes.
+    tmux = ["tmux", "-L", f"pictures-{folder.name}-{next(_servers)}", "-f", "/dev/null"]
 
     def run(*arguments: str) -> str:
         ran = subprocess.run([*tmux, *arguments], check=True, capture_output=True, text=True)
@@ -158,9 +162,9 @@ def watch_tools(folder: Path) -> list[str]:
     lines: list[str] = []
     for typed, shown in (
         ("similubot watch -- git clone file://$PWD/repository copy", "Compressing objects"),
-        ("similubot watch -- ninja -j2", "step 9"),
-        (f"similubot watch -- {python} train.py", "phase"),
-        (f"similubot watch -- {python} docker.py", "of 3 layers"),
+        ("similubot watch -- ninja -j2", "40.0%"),
+        (f"similubot watch --sink terminal=stages -- {python} train.py", "20.0%"),
+        (f"similubot watch --sink terminal=stages -- {python} docker.py", "29.5%"),
         (f"similubot watch -- {python} setup.py", "please,"),
     ):
         (taken,) = screens(typed, (shown,), folder, 80)

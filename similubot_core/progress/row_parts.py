@@ -24,7 +24,7 @@ class RowParts:
     def show(
         self, key: str, name: str, percentage: float | None, speed: float | None = None
     ) -> None:
-        """Say how far a row is.
+        """Say how far a row is; one that is full has ended.
 
         Args:
             key: Tells it from the others.
@@ -32,6 +32,9 @@ class RowParts:
             percentage: 0 to 100; None is unknown.
             speed: Units per second; None is unknown.
         """
+        if percentage is not None and percentage >= 100:
+            self.end(key)
+            return
         row = self._rows.get(key)
         if row is None:
             if len(self._rows) >= MOST_ROWS:
