@@ -7,12 +7,14 @@ Each program that is installed here really runs, on inputs that this script make
 after 10, 50 and 90 % of its time stands beside each other. Programs that mostly wait run side by
 side, those that compute alone. Beside them stands by how many points at most what was shown differed
 from what was true while it claimed to know: from the share of the time, or, of a program that does much
-besides, from the share of its output that it had written. More than 10 is wrong, and so is over 90 in the first third. `--record` keeps what the programs printed, and
+besides or computes, from the share of its output that it had written or of its input that it had
+read. More than 10 is wrong, and so is over 90 in the first third. `--record` keeps what the programs printed, and
 when, as the tests' samples; `--label` marks those of another version, found first on PATH.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import gzip
 import hashlib
 import http.server
@@ -38,7 +40,8 @@ OFF_BY = 10.0
 AT_ONCE = 8
 LOOKING_SECONDS = 0.05
 EVENT = re.compile(rb'\{"event": "progress".*?"timestamp": [\d.]+\}\n?')
-MOST_RECORDED = 150_000
+MOST_RECORDED = 30_000
+MOST_OF_A_PIECE = 500
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Case:
         command: A line for `sh -c exec`, in the folder of the inputs.
         needs: The program that has to be there.
         before: What is done before each run, by `sh -c`.
-        truth: What a percentage is compared with: "time", "wrote NAME", or
+        truth: What a percentage is compared with: "time", "wrote NAME", "read NAME", or
             "" where nothing can be seen from outside.
         computes: Whether it takes a processor for itself.
         works: A command that tells whether it can run here, besides that it is installed.
@@ -121,7 +124,7 @@ CASES = (
     Case("git clone", "git clone --progress file://$W/repo clone", "git", "rm -rf clone", truth="", computes=True),
     Case("git checkout", "git -C clone2 checkout --progress -f HEAD -- .", "git",
          "rm -rf clone2; git clone -q -n file://$W/repo clone2", truth=""),
-    Case("rsync --info=progress2", "rsync -a --info=progress2 --bwlimit=3500 big/ out/", "rsync",
+    Case("rsync --info=progress2", "rsync -a --info=progress2 --bwlimit=2000 big/ out/", "rsync",
          "rm -rf out"),
     Case("rsync progress2, many folders", "rsync -a --info=progress2 --bwlimit=1200 many/ out/",
          "rsync", "rm -rf out", truth=""),
@@ -137,7 +140,7 @@ CASES = (
     Case("wget, no length", f"wget --limit-rate=4M -O out.bin {SERVE}/chunked/40000000", "wget"),
     Case("wget, two links", f"wget --limit-rate=4M {SERVE}/20000000 {SERVE}/20000001", "wget",
          "rm -f 2000000*"),
-    Case("aria2c", f"aria2c --max-download-limit=3M -o out.bin {SERVE}/40000000", "aria2c",
+    Case("aria2c", f"aria2c --max-download-limit=2M -o out.bin {SERVE}/40000000", "aria2c",
          "rm -f out.bin*"),
     Case("aria2c, two links",
          f"aria2c -Z -j1 --max-download-limit=4M {SERVE}/20000000 {SERVE}/20000001", "aria2c",
@@ -163,10 +166,10 @@ CASES = (
          "rm -rf out; mkdir out; [ -e repo.borg ] || { borg init -e none repo.borg; borg create repo.borg::x big; }", truth="", computes=True),
     Case("zstd", "zstd -19 -T1 -v -f text/a.txt -o out.zst", "zstd", computes=True),
     Case("zstd, two files", "zstd -17 -T1 -v -f text/a.txt text/b.txt", "zstd", computes=True),
-    Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz", computes=True),
+    Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz", truth="read text/a.txt", computes=True),
     Case("xz -v, two files", "xz -v -6 -k -f -T1 text/b.txt text/a.txt", "xz", computes=True),
     Case("xz -v, on its way through", "sh -c 'xz -v -4 -T1 < text/a.txt > out.xz'", "xz", computes=True),
-    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text", "7z", "rm -f out.7z", computes=True),
+    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text/a.txt", "7z", "rm -f out.7z", truth="read text/a.txt", computes=True),
     Case("7z x", "7z x -bsp1 -y -oout kept.7z", "7z", "rm -rf out; [ -e kept.7z ] || 7z a -mx5 kept.7z text", computes=True),
     Case("tar --checkpoint", "tar --checkpoint=200 -czf out.tgz text", "tar", computes=True),
     Case("tar with a total", "tar --checkpoint=200 --totals -cJf out.txz text/a.txt", "tar", computes=True),
@@ -175,7 +178,7 @@ CASES = (
     Case("pv", "sh -c 'pv -L 2M big/a.bin > out.bin'", "pv"),
     Case("pv -n", "sh -c 'pv -n -L 2M big/a.bin > out.bin'", "pv"),
     Case("pv, no length", "sh -c 'cat big/a.bin | pv -L 4M > out.bin'", "pv"),
-    Case("flac", "flac -8 -e -p -f -o out.flac sound.wav", "flac", computes=True),
+    Case("flac", "flac -8 -e -p -f -o out.flac sound.wav", "flac", truth="read sound.wav", computes=True),
     Case("HandBrakeCLI", "HandBrakeCLI -i clip.mp4 -o out.mkv --encoder-preset slow", "HandBrakeCLI",
          "rm -f out.mkv", computes=True),
     Case("ffmpeg", "ffmpeg -y -nostdin -i clip.mp4 -c:v libx264 -preset slower out.mkv", "ffmpeg", computes=True),
@@ -189,7 +192,7 @@ CASES = (
          " -d out", "pip", "rm -rf out"),
     Case("uv pip install", f"uv pip install --no-cache --no-deps --no-index --target out"
          f" 'big @ {SERVE}/big-1.0-py3-none-any.whl'", "uv", "rm -rf out"),
-    Case("apt-get download", "apt-get download libicu-dev libboost-dev -o Acquire::http::Dl-Limit=1500", "apt-get", "rm -f *.deb", truth="wrote *.deb", works="[ $(id -u) = 0 ]"),
+    Case("apt-get download", "apt-get download libicu-dev -o Acquire::http::Dl-Limit=700", "apt-get", "rm -f *.deb", truth="wrote *.deb", works="[ $(id -u) = 0 ]"),
     Case("apt-get install", "apt-get install -y --reinstall -o Dpkg::Progress=1 cowsay figlet pv", "apt-get", "rm -f *.deb",
          truth="", works="[ $(id -u) = 0 ] && apt-get -s install --reinstall cowsay", computes=True),
     Case("docker pull", "docker pull 127.0.0.1:$PORT/x", "docker", "docker rmi -f $(docker images -q --filter reference='127.0.0.1:*/x')", works="docker info"),
@@ -430,8 +433,8 @@ def run(case: Case, work: Path, environment: dict[str, str], *, pty: bool) -> Ru
             ready = selector.select(LOOKING_SECONDS)
             if began and time.monotonic() - looked >= LOOKING_SECONDS:
                 looked = time.monotonic()
-                if (written := bytes_written(case, work)) is not None:
-                    result.truth.append((looked - began, written))
+                if (done := bytes_done(case, work, process.pid)) is not None:
+                    result.truth.append((looked - began, done))
             for key, _ in ready:
                 data = os.read(key.fd, 65_536)
                 now = time.monotonic()
@@ -455,18 +458,29 @@ def run(case: Case, work: Path, environment: dict[str, str], *, pty: bool) -> Ru
                         result.output.append((now - began if began else 0.0, waiting))
                         waiting = b""
         result.status = process.wait()
-    most = max((written for _, written in result.truth), default=0) or 1
-    result.truth = [(at, 100 * written / most) for at, written in result.truth]
+    most = max((done for _, done in result.truth), default=0) or 1
+    result.truth = [(at, 100 * done / most) for at, done in result.truth]
     result.seconds = result.events[-1][0] if result.events else 0.0
     return result
 
 
-def bytes_written(case: Case, work: Path) -> int | None:
-    """How much of its output a program has written; None where that is not asked."""
-    words = case.truth.split()
-    if words[:1] != ["wrote"]:
+def bytes_done(case: Case, work: Path, first: int) -> int | None:
+    """How much of its input a program has read, or of its output written; None is not asked."""
+    kind, _, name = case.truth.partition(" ")
+    if kind == "wrote":
+        return sum(path.stat().st_size for path in work.glob(name))
+    if kind != "read":
         return None
-    return sum(path.stat().st_size for path in work.glob(words[1]))
+    file, at = (work / name).stat(), 0
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) < first:
+            continue
+        with contextlib.suppress(OSError):  # it has just ended, or closed it
+            for link in (process / "fd").iterdir():
+                if os.path.samestat(link.stat(), file):
+                    told = (process / "fdinfo" / link.name).read_text()
+                    at = max(at, int(told.split()[1]))
+    return at
 
 
 def shlex_split(line: str, environment: dict[str, str]) -> list[str]:
@@ -486,8 +500,11 @@ def _without_places(text: str, environment: dict[str, str]) -> str:
     """A text without the names of this machine and its folders."""
     for name, value in (("W", "/home/me"), ("PORT", "8000")):
         text = text.replace(environment[name], value)
-    text = text.replace(str(Path.home()), "/home/me").replace(sys.executable, "python3")
-    return text.replace(socket.gethostname(), "here")
+    for place in (environment["HOME"], sys.prefix, str(Path.home())):
+        text = text.replace(place, "/home/me")
+    text = re.sub(r"(?m)^[NW]: .*\n?", "", text)  # what apt says of this machine
+    text = re.sub(r"//[a-z.]+/(debian|ubuntu)", r"//packages.example/\1", text)
+    return text.replace(sys.executable, "python3").replace(socket.gethostname(), "here")
 
 
 def record(
@@ -496,33 +513,44 @@ def record(
     """Keep what a program printed, and when, as a sample; long ones are left out in the middle."""
     name = re.sub(r"[^a-z0-9]+", "-", case.name.lower()).strip("-")
     output = [
-        [round(at, 3), _without_places(data.decode(errors="replace"), environment)]
+        (round(at, 3), _without_places(data.decode(errors="replace"), environment))
         for at, data in run.output
     ]
-    kept: list[list[object]] = []
-    last, room = -1.0, MOST_RECORDED
-    for at, text in output:
-        # What a reader can tell apart; a terminal's rows are drawn far more often.
-        if kept and float(str(at)) - last < 0.02:
-            kept[-1][1] = f"{kept[-1][1]}{text}"
-            continue
-        kept.append([at, text])
-        last = float(str(at))
-    size = sum(len(str(text)) for _, text in kept)
-    if size > room:
-        kept = [[at, str(text)[-2000:]] for at, text in kept]
+    # What a reader can tell apart; a terminal's rows are drawn far more often.
+    kept = together(output, 0.02)
+    if sum(len(text) for _, text in kept) > MOST_RECORDED:
+        kept = [(at, _last_lines(text)) for at, text in together(output, 0.25)]
     words = [_without_places(w, environment) for w in shlex_split(case.command, environment)]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{label}.{'terminal' if pty else 'pipe'}.json"
     truth = [[round(at, 2), round(share, 1)] for at, share in run.truth]
     value = {
         "command": words,
-        "version": version(case.needs, environment),
+        "version": _without_places(version(case.needs, environment), environment),
         "seconds": round(run.seconds, 3),
         "truth": truth or (case.truth == "time"),
         "output": kept,
     }
     path.write_text(json.dumps(value, ensure_ascii=False, indent=0) + "\n")
+
+
+def together(output: list[tuple[float, str]], seconds: float) -> list[tuple[float, str]]:
+    """What came within so many seconds as one piece."""
+    kept: list[tuple[float, str]] = []
+    for at, text in output:
+        if kept and at - kept[-1][0] < seconds:
+            kept[-1] = (kept[-1][0], kept[-1][1] + text)
+        else:
+            kept.append((at, text))
+    return kept
+
+
+def _last_lines(text: str) -> str:
+    """The end of a long text, from the beginning of a line on."""
+    if len(text) <= MOST_OF_A_PIECE:
+        return text
+    end = text[-MOST_OF_A_PIECE:]
+    return end[max(end.find("\n"), end.find("\r")) + 1 :]
 
 
 def version(program: str, environment: dict[str, str]) -> str:
@@ -580,6 +608,9 @@ def main() -> int:
     parser.add_argument(
         "--group", default="1/1", metavar="N/M", help="every Mth case, from the Nth on"
     )
+    parser.add_argument(
+        "--kind", choices=("waits", "computes"), help="those that mostly wait, or not"
+    )
     parser.add_argument("--record", type=Path, metavar="FOLDER")
     parser.add_argument("--label", default="", help="what the names of the recordings get besides")
     parser.add_argument(
@@ -623,6 +654,8 @@ def main() -> int:
             return rows
 
         found = chosen(arguments.only, arguments.group, environment)
+        if arguments.kind:
+            found = [case for case in found if case.computes == (arguments.kind == "computes")]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             results = list(pool.map(measure, [case for case in found if not case.computes]))
         results += [measure(case) for case in found if case.computes]

@@ -164,6 +164,14 @@ def test_a_row_says_what_the_tool_means(name: str, line: str, percentage: float)
     assert seen == [pytest.approx(percentage)]
 
 
+def test_apt_downloads_count_bytes_though_its_percentage_counts_items_too() -> None:
+    row = "40% [1 libicu-dev 5112 kB/10.3 MB 49%]"
+    assert read("apt", row, "apt-get", "download", "libicu-dev", "-o", "a=b")[0] == [50]
+    second = "60% [2 libicu-dev 6422 kB/10.3 MB 62%]"
+    assert read("apt", second, "apt-get", "download", "-o", "a=b", "x", "y")[0] == [62.5]
+    assert read("apt", row, "apt-get", "install", "libicu-dev")[0] == [0]
+
+
 def test_a_few_steps_before_the_build_and_a_second_build_claim_nothing() -> None:
     rows = "[0/1] Re-running CMake...\n[1/1] Re-checking globbed directories...\n"
     assert read("ninja", rows)[0] == [0, 0]

@@ -242,14 +242,16 @@ def wget(command: Sequence[str]) -> Reader:
 
 
 _APT = re.compile(r"([A-Z][A-Za-z ]{4,40})\.\.\. ?(\d{1,3})%")
-_APT_FETCH = re.compile(r"(\d{1,3})% \[.*")
+_APT_FETCH = re.compile(r"(\d{1,3})% \[(?:(\d{1,6}) |Working).*")
+_APT_SHARE_OF_ITEMS = 0.2
+"""Of apt's percentage, four fifths are the share of the bytes and one that of the items."""
 _APT_DATABASE = re.compile(r"\(Reading database \.\.\. (\d{1,3})%")
 _APT_INSTALL = re.compile(r"Progress: \[\s*(\d{1,3})%\].*")
 
 
 def apt(command: Sequence[str]) -> Reader:
-    """Apt's phases; what ``download`` fetches is the whole."""
-    only_fetches = "download" in command or "source" in command
+    """Apt's phases; what ``download`` fetches is the whole, of which the bytes are counted."""
+    items = _apt_downloads(command)
     patterns = (
         (_APT_FETCH, "Fetching"),
         (_APT_DATABASE, "Reading database"),
@@ -262,13 +264,35 @@ def apt(command: Sequence[str]) -> Reader:
             return Reading(phase=match[1], phase_percentage=float(match[2]))
         for pattern, phase in patterns:
             match = pattern.fullmatch(line)
-            if match is not None and only_fetches and phase == "Fetching":
-                return Reading(percentage=float(match[1]))
+            if match is not None and items and phase == "Fetching":
+                percentage = _apt_bytes(float(match[1]), match[2], items)
+                if percentage is not None and "] [" not in line:
+                    return Reading(percentage=percentage)
             if match is not None:
                 return Reading(phase=phase, phase_percentage=float(match[1]))
         return None
 
     return read
+
+
+def _apt_downloads(command: Sequence[str]) -> int:
+    """How many packages ``apt-get download`` fetches; 0 for another command."""
+    if "download" not in command:
+        return 0
+    after = command[list(command).index("download") :]
+    return sum(
+        not word.startswith("-") and before not in ("-o", "-c", "-t")
+        for before, word in pairwise(after)
+    )
+
+
+def _apt_bytes(percentage: float, item: str | None, items: int) -> float | None:
+    """The share of the bytes by apt's percentage, while it fetches an item; None is unknown."""
+    if item is None or not 1 <= int(item) <= items:
+        return None
+    done = 100.0 * (int(item) - 1) / items
+    share = (percentage - _APT_SHARE_OF_ITEMS * done) / (1 - _APT_SHARE_OF_ITEMS)
+    return min(100.0, max(0.0, share))
 
 
 _LAYER = re.compile(
