@@ -30,8 +30,9 @@ SLOW_SECONDS = 3600
 def pytest_configure() -> None:
     """Set up the run.
 
-    SIGHUP is heard even under `nohup`, since a process that ignores it passes that on to every
-    child of a test. Hypothesis gives an example no time limit: on a busy machine any takes long.
+    SIGHUP is heard even under `nohup`, and SIGINT in a shell's background, since a process that
+    ignores one passes that on to every child of a test. Hypothesis gives an example no time limit:
+    on a busy machine any takes long.
     """
     with contextlib.suppress(ImportError):  # the examples are tested where it is not installed
         import hypothesis
@@ -40,6 +41,8 @@ def pytest_configure() -> None:
         hypothesis.settings.load_profile("ours")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

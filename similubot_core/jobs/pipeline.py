@@ -189,15 +189,17 @@ class _Run:
                 made = job.converter.run(file, job.request, context)
                 converted = checked_file("converter", job.converter, made, context.folder)
         size = checked_size(job.converter, converted, job.request.max_size)
+        name = converted.name
         if job.uploader is None:
-            result = str(_keep(converted, job))
+            kept = _keep(converted, job)
+            result, name = str(kept), kept.name
         else:
             with self._stage("uploader", job.uploader, reads=(converted,)) as context:
                 result = checked_link(job.uploader, job.uploader.run(converted, context))
                 note = self._look_at(result, converted, context)
         if source_size >= SMALLEST_MEASURED:
             keep_rates({key: seconds / source_size for key, seconds in self._took.items()})
-        return converted.name, size, result, note
+        return name, size, result, note
 
     def _look_at(self, link: str, file: Path, context: StageContext) -> str:
         """Have the link checkers look at a link; returns what they could not see."""

@@ -89,10 +89,12 @@ def test_the_last_state_of_a_job_says_what_came_of_it(tmp_path: Path) -> None:
     assert isinstance(seconds, float)
 
 
-def test_a_job_that_ends_in_a_file_says_its_path(tmp_path: Path) -> None:
+def test_a_job_that_ends_in_a_file_says_its_path_and_the_name_it_has_there(tmp_path: Path) -> None:
     job = Job("https://host.example/x", Fetch(), Convert(), output=tmp_path / "out.m4a")
     last = seen_of(job, tmp_path)[-1]
     assert last.details["path"] == str(tmp_path / "out.m4a")
+    assert last.details["name"] == "out.m4a"
+    assert "out.m4a" in last.message
 
 
 def test_a_job_whose_stage_fails_fails_with_its_sentence(tmp_path: Path) -> None:
