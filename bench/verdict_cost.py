@@ -2,10 +2,10 @@
 
     python bench/verdict_cost.py [--ffmpeg PATH] [--seconds N] [--rounds N]
 
-Each conversion runs in this process, in one piece. The runs of FFmpeg that write the result, and the
-one that reads what is in the source, are what a conversion takes without any check. What is left is
-looking for the source's end, decoding pieces of a copy, and reading the result: it is set beside the
-time of the encode of the same file.
+Each conversion runs in this process, in one piece. The runs of FFmpeg that write the result, and
+the one that reads what is in the source, are what a conversion takes without any check. What is
+left is looking for the source's end, decoding pieces of a copy, and reading the result: it is set
+beside the time of the encode of the same file.
 """
 
 import argparse
