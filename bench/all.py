@@ -41,6 +41,7 @@ BENCHES = (
     Bench("mega_download.py", "--bytes 300000000 --rounds 5 --without-megajs"),
     Bench("mega_download.py", "--bytes 100000000 --limit 10000000 --rounds 1"),
     Bench("catbox_upload.py", "--bytes 400000000 --rounds 3"),
+    Bench("http_kit.py", "--bytes 400000000 --rounds 3"),
     Bench("whole_job.py", "--cases 5 video"),  # the others by themselves: they take six minutes
     Bench("ffmpeg_convert.py", "--seconds 600 --rounds 2"),
     Bench("verdict_cost.py", "--seconds 600 --rounds 1"),

@@ -5,6 +5,7 @@ import shutil
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -14,8 +15,10 @@ NEEDED = ("similubot-core", "pluggy", "platformdirs", "msgspec", "click")
 """What is copied from this environment: the core with what it needs, and the peer."""
 
 
-def make_environment(folder: Path, plugins: int) -> Path:
+def make_environment(folder: Path, plugins: int, also: Sequence[str] = ()) -> Path:
     """Make an environment with so many plugins; returns its folder of programs.
+
+    What the distributions `also` need is not copied: enough for commands that only list plugins.
 
     The plugins are what `similubot new-plugin` writes, of all kinds by turns, installed as pip
     installs them: a package, and beside it a ``.dist-info`` folder.
@@ -23,7 +26,7 @@ def make_environment(folder: Path, plugins: int) -> Path:
     venv.create(folder, symlinks=True)
     variables = {"base": str(folder), "platbase": str(folder)}
     site = Path(sysconfig.get_path("purelib", "venv", vars=variables))
-    for name in NEEDED:
+    for name in (*NEEDED, *also):
         for file in distribution(name).files or ():
             source = Path(str(file.locate()))
             if ".." in file.parts or source.suffix == ".pyc":

@@ -30,8 +30,17 @@ PLUGGY = """import pluggy
 manager = pluggy.PluginManager("similubot")
 manager.load_setuptools_entrypoints("similubot")
 """
+FEWER, MORE = "6 of ours", "12 of ours"
 PEER, HELP = "click, empty group, --help", "similubot --help"
 COUNTS = (1, 8, 100)
+FIRST = tuple(
+    f"similubot-{name}"
+    for name in ("bot", "catbox", "discord-sink", "ffmpeg", "mega", "terminal-sink")
+)
+"""What the bot needs; the six that came after it are below."""
+SIX_MORE = tuple(
+    f"similubot-{name}" for name in ("http", "matrix", "notify", "telegram", "tools", "yt-dlp")
+)
 
 
 def commands(programs: Path, scripts: Path) -> dict[str, list[str]]:
@@ -85,24 +94,33 @@ def measure(arguments: argparse.Namespace) -> Report:
     ours = [record for record in load_plugins().records if record.name != CORE]
     titles = [f"our {len(ours)} plugins"]
     titles += [f"{count} generated plugin{'s' * (count > 1)}" for count in COUNTS]
+    titles += [FEWER, MORE]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "empty_group.py").write_text(CLICK)
         (folder / "plain_pluggy.py").write_text(PLUGGY)
         places = [Path(sys.executable).parent]
         places += [make_environment(folder / str(count), count) for count in COUNTS]
+        places += [
+            make_environment(folder / title, 0, also)
+            for title, also in ((FEWER, FIRST), (MORE, (*FIRST, *SIX_MORE)))
+        ]
         found = {
             title: run_interleaved(commands(place, folder), arguments.rounds)
             for title, place in zip(titles, places, strict=True)
         }
     house = found[titles[0]]
+    fewer, more = (least(found[title][HELP]) * 1e3 for title in (FEWER, MORE))
     return Report(
         "Start",
         f"Whole processes, the least of {arguments.rounds} interleaved rounds in each environment: "
         "what else a machine does only ever adds. The peers are click's help of a group without "
         "any command, and what most hosts of plugins do: pluggy loads the same entry points. The "
         "generated plugins are what `similubot new-plugin` writes.",
-        (),
+        (
+            f"Six more distributions of ours beside the bot's six cost `similubot --help` "
+            f"{more - fewer:.1f} ms ({fewer:.0f} to {more:.0f}).",
+        ),
         tables(found),
         goals=(
             Goal(
