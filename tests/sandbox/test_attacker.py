@@ -179,3 +179,43 @@ def test_a_folder_that_is_filled_file_by_file_is_ended_by_a_limit(
             access=Access(writes=(own,)),
             env={"TMPDIR": str(own)},
         )
+
+
+CONNECT = """
+import socket, sys
+def told(what, function):
+    try:
+        function()
+        print(what, end=" ")
+    except OSError:
+        pass
+allowed, other = map(int, sys.argv[1:])
+told("allowed", lambda: socket.create_connection(("127.0.0.1", allowed), 5))
+told("other", lambda: socket.create_connection(("127.0.0.1", other), 5))
+told("ipv6", lambda: socket.socket(socket.AF_INET6))
+told("unix", lambda: socket.socket(socket.AF_UNIX))
+told("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(
+    b"x", ("127.0.0.1", other)))
+told("listen", lambda: socket.create_server(("127.0.0.1", 0)))
+"""
+
+
+@pytest.mark.parametrize("how", ["landlock", "bubblewrap"])
+def test_where_one_port_is_allowed_nothing_else_of_the_network_is(
+    lock_in_by: Callable[[str], None], how: str, tmp_path: Path
+) -> None:
+    lock_in_by(how)
+    if _sandbox.landlock_version() < 4:
+        pytest.skip("this kernel's Landlock tells no ports apart")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as allowed,
+        socket.create_server(("127.0.0.1", 0)) as bots_own,
+    ):
+        ports = [server.getsockname()[1] for server in (allowed, bots_own)]
+        access = Access(writes=(tmp_path,), network=ports[0])
+        python = os.path.realpath(sys.executable)
+        ended = run_process(
+            [python, "-IS", "-c", CONNECT, *map(str, ports)], cancel=CancelToken(), access=access
+        )
+    assert (ended.returncode, ended.stderr_tail) == (0, "")
+    assert ended.stdout_tail.split() == ["allowed"]
