@@ -3,7 +3,7 @@
 import base64
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -100,9 +100,11 @@ class PutUploader:
             tracker.complete(f"Uploaded to {self._host} ({render.size(sending.size)})")
             return public
 
-    def _put(self, url: str, body: FileBody, context: StageContext, tell: "object") -> Answer:
+    def _put(
+        self, url: str, body: FileBody, context: StageContext, tell: Callable[[int, bool], object]
+    ) -> Answer:
         headers = self._headers if self._overwrite else {**self._headers, "If-None-Match": "*"}
-        return send("PUT", url, body, context.cancel, tell, self._limits, headers=headers)  # type: ignore[arg-type]
+        return send("PUT", url, body, context.cancel, tell, self._limits, headers=headers)
 
     def _refusal(self, answer: Answer) -> str:
         """Why a try may be repeated.
