@@ -95,15 +95,15 @@ def measure(arguments: argparse.Namespace) -> Report:
     titles = [f"our {len(ours)} plugins"]
     titles += [f"{count} generated plugin{'s' * (count > 1)}" for count in COUNTS]
     titles += [FEWER, MORE]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         (folder / "empty_group.py").write_text(CLICK)
         (folder / "plain_pluggy.py").write_text(PLUGGY)
         places = [Path(sys.executable).parent]
         places += [make_environment(folder / str(count), count) for count in COUNTS]
         places += [
-            make_environment(folder / title, 0, also)
-            for title, also in ((FEWER, FIRST), (MORE, (*FIRST, *SIX_MORE)))
+            make_environment(folder / name, 0, also)
+            for name, also in (("fewer", FIRST), ("more", (*FIRST, *SIX_MORE)))
         ]
         found = {
             title: run_interleaved(commands(place, folder), arguments.rounds)
