@@ -50,3 +50,14 @@ def test_what_a_reader_waits_for_comes_first_and_a_little_ahead_of_it() -> None:
 def test_with_a_reader_requests_stay_small() -> None:
     plan = Plan([(0, chunk_count(400 * MIB))], 400 * MIB, 4, lambda: ())
     assert all(end - first <= 4 or end <= 8 for first, end in iter(plan.take, None))
+
+
+def test_of_a_file_that_is_read_as_it_comes_the_first_requests_are_short() -> None:
+    """So that a connection is soon free for what the reader asks for, such as the file's end."""
+    size = 100 * MIB
+    chunks = chunk_at(size - 1) + 1
+    plan = Plan([(0, chunks)], size, 4, wanted=lambda: ())
+    runs = [plan.take() for _ in range(5)]
+    assert runs[:4] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert runs[4] is not None
+    assert runs[4][1] - runs[4][0] > 1

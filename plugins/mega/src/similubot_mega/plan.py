@@ -39,6 +39,9 @@ class Plan:
         self._connections = connections
         self._wanted = wanted
         self._left = sum(self._bytes(first, end) for first, end in self._runs)
+        # A reader begins with what says where all else lies, such as an index at the file's end, so
+        # each connection is soon free for it.
+        self._short = connections if wanted is not None else 0
         self._lock = threading.Lock()
 
     def take(self) -> tuple[int, int] | None:
@@ -46,13 +49,14 @@ class Plan:
         with self._lock:
             if not self._runs:
                 return None
+            self._short -= 1
             for offset in self._wanted() if self._wanted else ():
                 if (chunk := self._ahead_of(chunk_at(offset))) is not None:
                     return self._take_out(*chunk)
             first, end = self._runs.popleft()
             share = min(LARGEST_REQUEST, self._left // (2 * self._connections))
             if self._wanted is not None:
-                share = min(share, LARGEST_WANTED_REQUEST)
+                share = 0 if self._short >= 0 else min(share, LARGEST_WANTED_REQUEST)
             stop = first + 1
             while stop < end and self._bytes(first, stop + 1) <= share:
                 stop += 1
