@@ -169,7 +169,7 @@ CASES = (
     Case("xz -v", "xz -v -6 -k -f -T1 text/a.txt", "xz", truth="read text/a.txt", computes=True),
     Case("xz -v, two files", "xz -v -6 -k -f -T1 text/b.txt text/a.txt", "xz", computes=True),
     Case("xz -v, on its way through", "sh -c 'xz -v -4 -T1 < text/a.txt > out.xz'", "xz", computes=True),
-    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text/a.txt", "7z", "rm -f out.7z", truth="read text/a.txt", computes=True),
+    Case("7z a", "7z a -bsp1 -mx5 -mmt1 out.7z text/a.txt", "7z", "rm -f out.7z", computes=True),
     Case("7z x", "7z x -bsp1 -y -oout kept.7z", "7z", "rm -rf out; [ -e kept.7z ] || 7z a -mx5 kept.7z text", computes=True),
     Case("tar --checkpoint", "tar --checkpoint=200 -czf out.tgz text", "tar", computes=True),
     Case("tar with a total", "tar --checkpoint=200 --totals -cJf out.txz text/a.txt", "tar", computes=True),

@@ -119,7 +119,7 @@ def test_gits_phases_are_told_as_phases() -> None:
     [
         ("ninja", "[12/48] CXX obj/a.o", 25),
         ("cmake", "[ 25%] Building C object a.o", 25),
-        ("cargo", "    Building [====>       ] 12/48: serde, libc", 25),
+        ("cargo", "    Building [====>       ] 12/48: serde, libc", 0),
         ("zstd", "Read :  64.0 MiB /   256 MiB ==> 91.20%", 25),
         ("aria2c", "[#2089b0 8.0MiB/32MiB(25%) CN:1 DL:1.1MiB ETA:4m51s]", 25),
         ("pv", "25.0MiB 0:00:02 [12.5MiB/s] [====>      ] 25% ETA 0:00:06", 25),
