@@ -17,7 +17,7 @@ import termios
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from similubot_core.errors import UsageError
 from similubot_core.render import sanitize_line
@@ -153,7 +153,7 @@ def run_watched(
         for pipe, stream in ((child.stdout, 1), (child.stderr, 2)):
             if pipe:
                 outputs[pipe.fileno()] = stream
-                _widen(pipe.fileno())
+                widen(pipe)
         keys = None
         if own is not None:
             outputs[own.fileno] = min(on_terminal)
@@ -414,10 +414,10 @@ def _listen(selector: selectors.BaseSelector, keys: _Keyboard) -> None:
             selector.register(keys.fileno, selectors.EVENT_READ, _KEYS)
 
 
-def _widen(pipe: int) -> None:
-    """Let a pipe hold more, so that a flood needs few turns."""
+def widen(stream: IO[Any]) -> None:
+    """Let a pipe hold more, so that a flood needs few turns; what is no pipe stays as it is."""
     with contextlib.suppress(AttributeError, OSError):  # not Linux; more than the user may have
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, BLOCK_BYTES)
 
 
 def _interrupts(terminal: int, keys: bytes) -> bool:

@@ -22,7 +22,7 @@ from similubot_core import render
 from similubot_core.cli._find_program import inner_commands, program_names
 from similubot_core.cli._screen import Screen
 from similubot_core.cli._terminal_view import INTERVAL, TerminalView
-from similubot_core.cli._watched_command import OwnTerminal, check_program, run_watched
+from similubot_core.cli._watched_command import OwnTerminal, check_program, run_watched, widen
 from similubot_core.cli.sink_options import add_sink_option, open_sinks
 from similubot_core.errors import UsageError
 from similubot_core.plugins.choice import WatchSettings
@@ -240,6 +240,8 @@ class _Passing:
         self._screen = Screen(reader.read)
         self._waiting = b""
         self._can_skip = hasattr(os, "splice")  # Linux
+        if self._to is not None:
+            widen(self._to)
 
     def skip(self, fileno: int) -> None:
         """Pass on, unread, all but the end of what waits there, where there is no time to read it.
