@@ -119,6 +119,14 @@ def test_a_private_result_is_seen_by_its_requester_alone(
     assert answer.channel_id == bot.discord.dm(ann).id
     bot.discord.slash("convert", {"link": link, "private": True}, user=ann)
     bot.discord.wait(lambda: any(m.ephemeral and is_final(m) for m in answers(bot)), 60)
+    direct = bot.discord.dm(ann)
+    bot.discord.wait(
+        lambda: (
+            len([m for m in bot.discord.messages(channel=direct) if "ready: http" in m.content])
+            == 2
+        ),
+        60,
+    )
     public = bot.discord.messages(channel=bot.discord.channel, author=bot.discord.bot)
     assert [m for m in public if not m.ephemeral] == []
 

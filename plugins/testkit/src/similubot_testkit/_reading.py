@@ -42,7 +42,7 @@ _NAMES = (
     "./folder 42%/[51%] of 99.flac",
 )
 _SAYS_SOMETHING = re.compile(r"\d\s?%|\d\s?/\s?\d|\d\s?[KMGkmg]i?B\b|\d bytes")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
+_PERCENT = re.compile(r"(?<!\d)(\d{1,9}(?:\.\d{1,9})?)\s?%")
 _DECIMAL_PERCENT = re.compile(r"(\d)\.(\d+\s?%)")
 _AMOUNT = re.compile(r"(?<![\d.,])(\d+(?:\.\d+)?)\s?[KMGT]i?B(/s)?\b")
 _KINDS = (re.compile(r"\d"), re.compile(r"\s"), re.compile(r"[a-zA-Z]"))

@@ -1,14 +1,18 @@
-"""What the workers are to the bot: an executor."""
+"""What the workers are to the bot: an executor.
+
+Redis's and Dramatiq's modules are imported only where the settings name a Redis: a bot without
+workers starts without them.
+"""
 
 from collections.abc import Sequence
-
-import redis
+from typing import TYPE_CHECKING
 
 from similubot_bot import BotExtension, ExecutorContext
 from similubot_core import Check, Settings, UsageError
-from similubot_workers.executor import RedisExecutor
-from similubot_workers.link import connect
 from similubot_workers.settings import WorkersSettings
+
+if TYPE_CHECKING:
+    from similubot_workers.executor import RedisExecutor
 
 
 def make_extension(settings: Settings) -> BotExtension:
@@ -24,7 +28,9 @@ def make_extension(settings: Settings) -> BotExtension:
     if not key:
         raise UsageError("Set [workers] key as well; `similubot workers --new-key` makes one.")
 
-    def make(context: ExecutorContext) -> RedisExecutor:
+    def make(context: ExecutorContext) -> "RedisExecutor":
+        from similubot_workers.executor import RedisExecutor
+
         return RedisExecutor(url, key, table.queue, context)
 
     return BotExtension("workers", make_executor=make, local_slots=table.local)
@@ -38,6 +44,10 @@ def check(settings: Settings) -> Sequence[Check]:
     if not table.key:
         cure = "`similubot workers --new-key` makes one."
         return [Check("Workers", False, "[workers] key is not set", cure)]
+    import redis
+
+    from similubot_workers.link import connect
+
     try:
         client = connect(table.url)
         try:

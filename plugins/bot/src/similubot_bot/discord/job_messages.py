@@ -305,11 +305,15 @@ class JobMessages:
     async def notify(self, record: JobRecord) -> None:
         """Reply to the job's message with a mention of the requester: its edit notified nobody.
 
-        It is tried once: a mention that comes twice, or an hour late, is worse than none.
+        A private job's requester gets a direct message. It is tried once: a mention that comes
+        twice, or an hour late, is worse than none.
         """
         assert record.outcome is not None
         if record.id in self._told:
             self._told.discard(record.id)
+            return
+        if record.request.private:
+            await self.delivery.direct(record.request.user, notice(record, record.outcome))
             return
         nobody_else = discord.AllowedMentions(
             everyone=False,
