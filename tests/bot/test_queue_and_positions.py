@@ -16,6 +16,7 @@ from .conftest import (
     is_final,
     plain_answer,
     title,
+    wait_until,
 )
 
 MakeSound = Callable[[float], Path]
@@ -75,12 +76,15 @@ def test_the_queue_is_listed_for_those_who_ask(bot: BotProcess, make_sound: Make
 
 def test_a_slow_disk_holds_up_a_job_and_nobody_else(bot: BotProcess, make_sound: MakeSound) -> None:
     bot.start()
+    wait_until(lambda: "Ready as" in bot.log_text())  # what a start reads and writes is over
+    bot.discord.type_message("!ping")
+    assert plain_answer(bot).startswith("Pong!")
     link = bot.mega.add_file("a.wav", make_sound(1))
     with contextlib.closing(sqlite3.connect(bot.folder / "jobs.db")) as other:
         other.execute("BEGIN IMMEDIATE")  # as long as this lasts, nothing can be written
         bot.discord.type_message(f"!convert {link}")
         bot.discord.type_message("!ping")
-        assert plain_answer(bot).startswith("Pong!")
+        assert plain_answer(bot, count=2).startswith("Pong!")
         other.rollback()
     job = bot.discord.wait(lambda: next((m for m in answers(bot) if is_final(m)), None))
     assert title(job) == "✅ Conversion Complete"
