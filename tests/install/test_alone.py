@@ -8,10 +8,12 @@ import pytest
 
 from .environments import ROOT, Environment, run
 
+BOT = {"bot", "mega", "ffmpeg", "catbox", "http", "discord_sink", "terminal_sink"}
 LISTED = {
-    "mega": {"mega"},
+    "http": {"http"},
+    "mega": {"mega", "http"},
     "ffmpeg": {"ffmpeg"},
-    "catbox": {"catbox"},
+    "catbox": {"catbox", "http"},
     "discord_sink": {"discord_sink"},
     "matrix": {"matrix"},
     "notify": {"notify"},
@@ -21,8 +23,9 @@ LISTED = {
     "tools": {"tools"},
     "loopback": {"loopback"},
     "web": {"web"},
-    "workers": {"workers", "bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
-    "bot": {"bot", "mega", "ffmpeg", "catbox", "discord_sink", "terminal_sink"},
+    "yt_dlp": {"yt_dlp"},
+    "bot": BOT,
+    "workers": {"workers", *BOT},
 }
 """Each plugin's folder, and what is listed once it is installed with what it needs."""
 
@@ -49,7 +52,7 @@ def test_each_plugin_alone_with_the_core_is_listed_as_ok(
     environment.install(f"similubot-{plugin.replace('_', '-')}")
     found = environment.plugins()
     assert set(found) == LISTED[plugin]
-    assert {record["status"] for records in found.values() for record in records} == {"ok"}
+    assert {record["status"] for records in found.values() for record in records} <= {"ok"}
     run(environment.python, "-c", f"from similubot_{plugin} import *")
 
 
